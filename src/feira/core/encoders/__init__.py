@@ -1,0 +1,1 @@
+"""Encoders: pixels in, unit vectors out."""

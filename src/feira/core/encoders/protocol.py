@@ -1,0 +1,45 @@
+"""What an encoder promises: pixels (and sometimes words) in, unit vectors out."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from feira.core.types import Matrix, Pixels
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns images into embeddings.
+
+    Two encoders whose embeddings may be compared have the same `encoder_id`; change the weights, the preprocessing or
+    the arithmetic and the id changes too. Implementations are safe to call from several threads.
+    """
+
+    @property
+    def encoder_id(self) -> str:
+        """Stable name and content, as in `descriptors-v1` or `mobilenet_v2_1.0_224@d9cb3c82`."""
+
+    @property
+    def dim(self) -> int:
+        """Length of every embedding."""
+
+    @property
+    def input_size(self) -> int:
+        """Shorter side, in pixels, below which a larger photo need not be decoded for this encoder."""
+
+    def encode_images(self, images: Sequence[Pixels]) -> Matrix:
+        """Return one unit-length float32 row per image, in order; `(0, dim)` for no images.
+
+        Args:
+            images: uint8 sRGB arrays of any size, shape (height, width, 3).
+
+        Raises:
+            EncoderError: the model answered with zeros, NaN or the wrong shape.
+        """
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """The text side of a dual encoder: words meet pictures in one space."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Matrix:
+        """Return one unit-length float32 row per text, comparable with `encode_images` of the same encoder."""

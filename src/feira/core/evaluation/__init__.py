@@ -1,0 +1,1 @@
+"""Measures of retrieval, each with its definition."""

@@ -1,0 +1,1 @@
+"""Photos as bytes and pixels: intake, orientation, colour, renditions."""

@@ -1,0 +1,1 @@
+"""Indexes: searchable embeddings of one encoder."""

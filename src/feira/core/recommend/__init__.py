@@ -1,0 +1,1 @@
+"""Which listings belong beside which."""

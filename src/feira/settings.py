@@ -1,0 +1,158 @@
+"""Every setting of Feira, typed, with its default, unit and help text.
+
+Values come from environment variables named `FEIRA_` plus the field's name in capitals. The table in
+`docs/reference/settings.md` is written from this class and tested against it.
+"""
+
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from feira.core.errors import Misconfigured
+
+ENV_PREFIX = "FEIRA_"
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Everything has a default that runs on a laptop with no service."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+
+    # Where things are kept
+    data_dir: Path = Field(
+        Path("var"), description="Folder for the SQLite files, blobs, index snapshots and generated secrets."
+    )
+    database_url: str = Field(
+        "", description="`sqlite:///path` or `postgres://user:pass@host/name`. Empty: SQLite in the data folder."
+    )
+    broker_url: str = Field(
+        "",
+        description="`redis://host/0` or `amqp://user:pass@host//`. Empty: the embedded broker in the data folder.",
+    )
+    blob_url: str = Field(
+        "",
+        description="Where bytes of photos live: `file:///path` or `s3://bucket/prefix?endpoint=URL`. "
+        "Empty: a folder in the data folder. S3 takes its keys from the usual AWS_* variables.",
+    )
+    models_dir: Path | None = Field(
+        None, description="Folder with one sub-folder per model (a `model.json` and its files). Empty: in the data folder."
+    )
+
+    # The shop
+    secret_key: str = Field(
+        "",
+        description="Signs sessions and links; at least 32 characters. Empty: made once and kept in the data folder.",
+    )
+    debug: bool = Field(False, description="Show error pages with details. Never on a public address.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000", description="The address people type; used in mails, links and shared previews."
+    )
+    allowed_hosts: str = Field(
+        "", description="Further host names that may be served, separated by commas. The public URL's host is always allowed."
+    )
+    site_name: str = Field("Feira", description="Name of the shop in titles and mails.")
+    currency: str = Field("EUR", description="Default currency of new listings, as an ISO 4217 code.")
+    language: str = Field("en", description="Default language of pages.")
+    time_zone: str = Field("UTC", description="Time zone of the server's own texts, as an IANA name.")
+    email_url: str = Field(
+        "console:",
+        description="`smtp://user:pass@host:587/?tls=1` or `console:` to print mails to the log.",
+    )
+    email_from: str = Field("Feira <shop@localhost>", description="Sender of mails.")
+
+    # Photos
+    photo_max_bytes: int = Field(20_000_000, gt=0, description="Largest upload, in bytes.")
+    photo_max_pixels: int = Field(50_000_000, gt=0, description="Largest photo, in pixels (width × height).")
+    photo_decode_timeout_s: float = Field(10.0, gt=0, description="Longest time spent on reading one photo, in seconds.")
+    photos_per_listing: int = Field(12, gt=0, description="Most photos on one listing.")
+
+    # The engine
+    engine_url: str = Field("http://127.0.0.1:8001", description="Address of the engine process.")
+    engine_timeout_s: float = Field(10.0, gt=0, description="Longest wait for an answer of the engine, in seconds.")
+    encoder: str = Field(
+        "",
+        description="Name of the encoder to serve: `descriptors` or a folder name in the models folder. "
+        "Empty: the one chosen with `feira model use`, else `descriptors`.",
+    )
+    engine_threads: int = Field(0, ge=0, description="Threads for encoding. 0: one per core.")
+
+    # Work and servers
+    web_workers: int = Field(2, gt=0, description="Web processes started by `feira web`.")
+    web_threads: int = Field(4, gt=0, description="Threads per web process.")
+    worker_concurrency: int = Field(2, gt=0, description="Jobs one worker process runs at once.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important line that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="`console` for people, `json` for machines.")
+
+    def resolved_database_url(self) -> str:
+        """Return the database address, the SQLite file in the data folder when none is set."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'feira.sqlite3'}"
+
+    def resolved_broker_url(self) -> str:
+        """Return the broker address; `sqlite:///path` stands for the embedded broker."""
+        return self.broker_url or f"sqlite:///{self.data_dir.resolve() / 'broker.sqlite3'}"
+
+    def resolved_blob_url(self) -> str:
+        """Return the blob store's address."""
+        return self.blob_url or (self.data_dir.resolve() / "blobs").as_uri()
+
+    def resolved_models_dir(self) -> Path:
+        """Return the folder that holds one sub-folder per model."""
+        return (self.models_dir or self.data_dir / "models").resolve()
+
+    def snapshots_dir(self) -> Path:
+        """Return the folder of index snapshots; it may be deleted at any time."""
+        return self.data_dir.resolve() / "index"
+
+    def resolved_secret_key(self) -> str:
+        """Return the signing key, making one on first use.
+
+        Raises:
+            Misconfigured: the key given is too short to be one.
+        """
+        if self.secret_key:
+            if len(self.secret_key) < 32:
+                raise Misconfigured("FEIRA_SECRET_KEY has fewer than 32 characters. Give a longer random value.")
+            return self.secret_key
+        path = self.data_dir / "secret_key"
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("x") as file:
+                path.chmod(0o600)
+                file.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass
+        return path.read_text().strip()
+
+    def hosts(self) -> list[str]:
+        """Return every host name that may be served."""
+        named = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
+        return list(dict.fromkeys([urlsplit(self.public_url).hostname or "localhost", "127.0.0.1", "localhost", *named]))
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file that a `sqlite:///path` address names, or None for any other address."""
+    parts = urlsplit(url)
+    if parts.scheme != "sqlite":
+        return None
+    return Path("/" + unquote(parts.path).lstrip("/"))
+
+
+@cache
+def load_settings() -> Settings:
+    """Read the environment once.
+
+    Raises:
+        Misconfigured: a variable has a value that cannot be used; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{ENV_PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
+        )
+        raise Misconfigured(f"Cannot start with these settings: {faults}.") from error
