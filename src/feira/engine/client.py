@@ -1,0 +1,201 @@
+"""The shop's only door to the engine: a typed client that turns every failure into `EngineUnavailable`."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import numpy as np
+
+from feira.core.errors import DimensionMismatch, EngineUnavailable, FeiraError, InvalidImage
+from feira.core.types import Hit, Matrix
+from feira.engine import wire
+from feira.engine.wire import EngineStatus, Verification
+
+__all__ = ["Encoded", "EngineClient", "EngineStatus", "Verification"]
+
+CONNECT_TIMEOUT_S = 2.0
+VERIFY_TIMEOUT_S = 900.0
+IMAGES_PER_REQUEST = 32
+
+Reply = TypeVar("Reply", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Embeddings together with the encoder that made them; `rows[i]` belongs to the i-th image."""
+
+    encoder_id: str
+    rows: Matrix
+
+
+class EngineClient:
+    """Asks one engine process.
+
+    Connections are kept open. One client may be shared by threads and survives a fork: each process gets connections
+    of its own. Nothing is retried here; who can wait (a job) retries, who cannot (a page) does without.
+
+    Every method raises `EngineUnavailable` when the engine refuses connections, is too slow, is still starting, is
+    full (then `facts["retry_after_s"]` says when to come again) or fails.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        self.url = url.rstrip("/")
+        self.timeout_s = timeout_s
+        # Keyed by process id: a connection inherited through fork would mix the answers of two processes. No lock
+        # guards the dictionary, because a lock held by another thread during a fork would stay held in the child.
+        self._by_pid: dict[int, httpx.Client] = {}
+
+    def status(self) -> EngineStatus:
+        """Return what the engine serves; also answers while it is starting (`ready` is false then)."""
+        response = self._send("GET", "/status")
+        try:
+            return msgspec.json.decode(response.content, type=EngineStatus)
+        except msgspec.DecodeError as error:
+            raise self._not_understood("/status", error) from error
+
+    def encode(self, images: Sequence[bytes], *, bulk: bool = False) -> Encoded:
+        """Return the embeddings of encoded photos (WebP, JPEG or PNG bytes, best a rendition) and their encoder's id.
+
+        Args:
+            images: any number; sent 32 at a time.
+            bulk: step back behind people's queries; for jobs.
+
+        Raises:
+            InvalidImage: one of the photos cannot be read; `facts["position"]` says which. None is encoded.
+            EngineUnavailable: also when the engine changed its encoder between two requests of this call.
+        """
+        encoder_id, parts = "", []
+        for start in range(0, max(len(images), 1), IMAGES_PER_REQUEST):
+            request = wire.EncodeRequest(images=list(images[start : start + IMAGES_PER_REQUEST]), bulk=bulk)
+            try:
+                reply = self._post("/encode", request, wire.EncodeReply)
+            except InvalidImage as error:
+                position = start + int(error.facts.get("position", 0))
+                facts = {name: value for name, value in error.facts.items() if name not in {"position", "reason"}}
+                raise InvalidImage(error.message, reason=error.reason, position=position, **facts) from error
+            if parts and reply.encoder_id != encoder_id:
+                raise EngineUnavailable(
+                    f"The engine changed its encoder from {encoder_id} to {reply.encoder_id} meanwhile. Try again.",
+                    url=self.url,
+                )
+            encoder_id = reply.encoder_id
+            parts.append(wire.unpack_rows(reply.rows, reply.dim))
+        return Encoded(encoder_id=encoder_id, rows=np.concatenate(parts))
+
+    def encode_images(self, images: Sequence[bytes], *, bulk: bool = False) -> Matrix:
+        """Return only the rows of `encode`, shape (n, dim), float32, unit length."""
+        return self.encode(images, bulk=bulk).rows
+
+    def search(
+        self, queries: Matrix, k: int, *, among: Sequence[int] | None = None, encoder_id: str | None = None
+    ) -> list[list[Hit]]:
+        """Return the `k` best photos for each query, highest score first.
+
+        Args:
+            queries: shape (n, dim), float32; one vector of shape (dim,) counts as one query.
+            k: at most 10,000; fewer hits come back only when fewer photos are there (or in `among`).
+            among: compare only these photos; unknown ids are ignored.
+            encoder_id: when given, refuse to compare vectors of another encoder than the engine serves.
+
+        Raises:
+            DimensionMismatch: the queries come from another encoder.
+        """
+        rows = np.atleast_2d(np.asarray(queries, dtype=np.float32))
+        request = wire.SearchRequest(
+            vectors=wire.pack_rows(rows),
+            dim=rows.shape[1],
+            k=k,
+            among=None if among is None else wire.pack_ids(among),
+            encoder_id=encoder_id,
+        )
+        return wire.unpack_hits(self._post("/search", request, wire.SearchReply))
+
+    def wait_for(self, seq: int, timeout_s: float) -> bool:
+        """Return whether the engine's index holds log entry `seq`, waiting up to `timeout_s` seconds for it."""
+        timeout_s = min(max(timeout_s, 0.0), wire.MAX_WAIT_S)
+        request = wire.WaitRequest(seq=seq, timeout_s=timeout_s)
+        return self._post("/wait", request, wire.WaitReply, timeout_s=timeout_s + self.timeout_s).reached
+
+    def verify(self) -> Verification:
+        """Rebuild the index from the log inside the engine and compare; takes seconds for 100,000 photos."""
+        response = self._send("POST", "/verify", timeout_s=VERIFY_TIMEOUT_S)
+        return self._decoded("/verify", response, Verification)
+
+    def close(self) -> None:
+        """Close this process's connections; the next call opens new ones."""
+        client = self._by_pid.pop(os.getpid(), None)
+        if client is not None:
+            client.close()
+
+    def _post(self, path: str, request: msgspec.Struct, kind: type[Reply], *, timeout_s: float | None = None) -> Reply:
+        response = self._send("POST", path, content=msgspec.msgpack.encode(request), timeout_s=timeout_s)
+        return self._decoded(path, response, kind)
+
+    def _decoded(self, path: str, response: httpx.Response, kind: type[Reply]) -> Reply:
+        try:
+            return msgspec.msgpack.decode(response.content, type=kind)
+        except msgspec.DecodeError as error:
+            raise self._not_understood(path, error) from error
+
+    def _send(
+        self, method: str, path: str, *, content: bytes | None = None, timeout_s: float | None = None
+    ) -> httpx.Response:
+        limit_s = timeout_s or self.timeout_s
+        headers = {"content-type": wire.MSGPACK} if content is not None else {}
+        timeout = httpx.Timeout(limit_s, connect=min(limit_s, CONNECT_TIMEOUT_S))
+        try:
+            response = self._client().request(method, path, content=content, headers=headers, timeout=timeout)
+        except httpx.TimeoutException as error:
+            raise EngineUnavailable(
+                f"The engine at {self.url} did not answer {path} within {limit_s:g} s. Try again, or look at its log.",
+                url=self.url,
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise EngineUnavailable(
+                f"The engine at {self.url} cannot be reached ({error}). Start it with `feira engine` or `feira up`.",
+                url=self.url,
+            ) from error
+        if response.is_success:
+            return response
+        raise self._refusal(path, response)
+
+    def _client(self) -> httpx.Client:
+        client = self._by_pid.get(os.getpid())
+        if client is None:
+            # The engine is ours and usually on this machine: proxies of the environment are not for it.
+            made = httpx.Client(base_url=self.url, trust_env=False, limits=httpx.Limits(keepalive_expiry=30.0))
+            client = self._by_pid.setdefault(os.getpid(), made)
+        return client
+
+    def _refusal(self, path: str, response: httpx.Response) -> FeiraError:
+        try:
+            problem: dict[str, Any] = msgspec.json.decode(response.content, type=dict[str, Any])
+        except msgspec.DecodeError:
+            problem = {}
+        code, detail = problem.get("code"), str(problem.get("detail", ""))
+        if code == InvalidImage.code:
+            return InvalidImage(
+                detail, reason=str(problem.get("reason", "unreadable")), position=int(problem.get("position", 0))
+            )
+        if code == DimensionMismatch.code:
+            return DimensionMismatch(expected=int(problem["expected"]), got=int(problem["got"]))
+        if response.status_code >= 500:
+            facts = (
+                {"retry_after_s": int(retry)} if (retry := response.headers.get("retry-after", "")).isdigit() else {}
+            )
+            said = detail or f"HTTP {response.status_code}"
+            return EngineUnavailable(f"The engine at {self.url} could not answer {path}: {said}", url=self.url, **facts)
+        return FeiraError(
+            f"The engine at {self.url} refused {path}: {detail or f'HTTP {response.status_code}'}",
+            url=self.url,
+            status=response.status_code,
+        )
+
+    def _not_understood(self, path: str, error: Exception) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"What answers {path} at {self.url} is not an engine of this version ({error}). Check FEIRA_ENGINE_URL.",
+            url=self.url,
+        )
