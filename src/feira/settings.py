@@ -40,7 +40,8 @@ class Settings(BaseSettings):
         "Empty: a folder in the data folder. S3 takes its keys from the usual AWS_* variables.",
     )
     models_dir: Path | None = Field(
-        None, description="Folder with one sub-folder per model (a `model.json` and its files). Empty: in the data folder."
+        None,
+        description="Folder with one sub-folder per model (a `model.json` and its files). Empty: in the data folder.",
     )
 
     # The shop
@@ -53,7 +54,8 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000", description="The address people type; used in mails, links and shared previews."
     )
     allowed_hosts: str = Field(
-        "", description="Further host names that may be served, separated by commas. The public URL's host is always allowed."
+        "",
+        description="Further host names that may be served, separated by commas. The public URL's host is always allowed.",
     )
     site_name: str = Field("Feira", description="Name of the shop in titles and mails.")
     currency: str = Field("EUR", description="Default currency of new listings, as an ISO 4217 code.")
@@ -68,7 +70,9 @@ class Settings(BaseSettings):
     # Photos
     photo_max_bytes: int = Field(20_000_000, gt=0, description="Largest upload, in bytes.")
     photo_max_pixels: int = Field(50_000_000, gt=0, description="Largest photo, in pixels (width × height).")
-    photo_decode_timeout_s: float = Field(10.0, gt=0, description="Longest time spent on reading one photo, in seconds.")
+    photo_decode_timeout_s: float = Field(
+        10.0, gt=0, description="Longest time spent on reading one photo, in seconds."
+    )
     photos_per_listing: int = Field(12, gt=0, description="Most photos on one listing.")
 
     # The engine
@@ -85,7 +89,9 @@ class Settings(BaseSettings):
     web_workers: int = Field(2, gt=0, description="Web processes started by `feira web`.")
     web_threads: int = Field(4, gt=0, description="Threads per web process.")
     worker_concurrency: int = Field(2, gt=0, description="Jobs one worker process runs at once.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important line that is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least important line that is logged."
+    )
     log_format: Literal["console", "json"] = Field("console", description="`console` for people, `json` for machines.")
 
     def resolved_database_url(self) -> str:
@@ -131,7 +137,9 @@ class Settings(BaseSettings):
     def hosts(self) -> list[str]:
         """Return every host name that may be served."""
         named = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
-        return list(dict.fromkeys([urlsplit(self.public_url).hostname or "localhost", "127.0.0.1", "localhost", *named]))
+        return list(
+            dict.fromkeys([urlsplit(self.public_url).hostname or "localhost", "127.0.0.1", "localhost", *named])
+        )
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -152,7 +160,5 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = "; ".join(
-            f"{ENV_PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "; ".join(f"{ENV_PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
         raise Misconfigured(f"Cannot start with these settings: {faults}.") from error

@@ -1,0 +1,1 @@
+"""The marketplace: a Django project of small apps that look down only."""

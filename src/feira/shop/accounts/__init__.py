@@ -1,0 +1,1 @@
+"""People: accounts, the sellers they are, and the tokens their programs use."""

@@ -1,0 +1,61 @@
+"""What people do with their accounts."""
+
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from feira.shop.accounts.models import Account, ApiToken, Seller
+from feira.shop.accounts.selectors import token_digest
+
+TOKEN_PREFIX = "feira_"
+USE_IS_NOTED_EVERY = timedelta(minutes=5)
+
+
+@transaction.atomic
+def become_seller(*, account: Account) -> Seller:
+    """Return the seller this account is, making one on the first offer."""
+    existing = Seller.objects.filter(account=account).first()
+    if existing:
+        return existing
+    return create_seller(name=account.get_full_name(), account=account)
+
+
+def create_seller(*, name: str, account: Account | None = None) -> Seller:
+    """Make a seller with a free slug."""
+    base = slugify(name)[:70] or "seller"
+    slug = base
+    while Seller.objects.filter(slug=slug).exists():
+        slug = f"{base}-{secrets.token_hex(3)}"
+    return Seller.objects.create(account=account, name=name, slug=slug)
+
+
+@transaction.atomic
+def change_profile(*, account: Account, display_name: str, about: str = "", location: str = "") -> None:
+    """Change the name shown to others, and the seller's page along with it."""
+    account.display_name = display_name
+    account.save(update_fields=["display_name"])
+    if seller := Seller.objects.filter(account=account).first():
+        seller.name, seller.about, seller.location = account.get_full_name(), about, location
+        seller.save(update_fields=["name", "about", "location"])
+
+
+def issue_token(*, account: Account, name: str) -> tuple[ApiToken, str]:
+    """Make a token; its secret is returned once and never again."""
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(account=account, name=name, digest=token_digest(secret), hint=secret[:12])
+    return token, secret
+
+
+def note_token_use(*, token: ApiToken) -> None:
+    """Remember when a token was used, to the nearest minutes: a write per request would be too much."""
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > USE_IS_NOTED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+
+
+def revoke_token(*, account: Account, token_id: int) -> bool:
+    """Take an own token back; tell whether there was one."""
+    return ApiToken.objects.filter(account=account, pk=token_id).delete()[0] > 0

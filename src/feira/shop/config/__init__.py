@@ -1,0 +1,1 @@
+"""How the shop is put together: Django's settings, the URL table and the WSGI application."""

@@ -1,0 +1,1 @@
+"""What belongs beside what, and what people like."""

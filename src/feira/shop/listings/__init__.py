@@ -1,0 +1,1 @@
+"""What is for sale: categories, attributes, listings, and their import."""

@@ -1,0 +1,183 @@
+"""Imports: a source becomes rows, rows become listings, each row once whatever is killed in between."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count
+
+from feira.core.errors import FeiraError
+from feira.core.images.prepared import PreparedPhoto
+from feira.settings import load_settings
+from feira.shop.accounts.models import Seller
+from feira.shop.accounts.services import create_seller
+from feira.shop.jobs import services as jobs
+from feira.shop.listings.models import Attribute, Category, ImportRow, ImportRun, Listing
+from feira.shop.listings.photo_sources import read_photo_bytes
+from feira.shop.listings.records import Record
+from feira.shop.listings.services import (
+    InvalidListing,
+    ListingFacts,
+    category_at,
+    create_listing,
+    ensure_attribute,
+    ensure_choice,
+    publish_listing,
+)
+from feira.shop.photos import services as photos
+
+ROWS_PER_JOB = 16
+ROWS_PER_INSERT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far an import is."""
+
+    total: int
+    done: int
+    refused: int
+
+    @property
+    def waiting(self) -> int:
+        """Rows that no worker has finished yet."""
+        return self.total - self.done - self.refused
+
+
+def start_import(*, source: str, records: Iterable[Record], seller_name: str) -> ImportRun:
+    """Write down every record of a source and submit the jobs that import them.
+
+    A source that was imported before goes on: known keys are left as they are, new ones are added.
+    """
+    run, _made = ImportRun.objects.get_or_create(source=source[:500], defaults={"seller": _seller_named(seller_name)})
+    iterator = iter(records)
+    while batch := list(islice(iterator, ROWS_PER_INSERT)):
+        rows = [ImportRow(run=run, key=record.key[:300], record=record.fields) for record in batch]
+        with transaction.atomic():
+            ImportRow.objects.bulk_create(rows, ignore_conflicts=True)
+    with transaction.atomic():
+        run.total = run.rows.count()
+        run.save(update_fields=["total"])
+        waiting = list(run.rows.filter(state=ImportRow.State.WAITING).order_by("pk").values_list("pk", flat=True))
+        for start in range(0, len(waiting), ROWS_PER_JOB):
+            row_ids = waiting[start : start + ROWS_PER_JOB]
+            # The key keeps a second start of the same import from doing the same rows beside the first.
+            jobs.submit("listings.import_rows", {"row_ids": row_ids}, key=f"import:{run.pk}:{row_ids[0]}")
+    return run
+
+
+def import_progress(run: ImportRun) -> ImportProgress:
+    """Count the rows of an import by what became of them."""
+    counts = dict(run.rows.values_list("state").annotate(count=Count("pk")).order_by())
+    return ImportProgress(
+        total=sum(counts.values()),
+        done=counts.get(ImportRow.State.DONE, 0),
+        refused=counts.get(ImportRow.State.REFUSED, 0),
+    )
+
+
+def refused_rows(run: ImportRun) -> list[tuple[str, str]]:
+    """List the keys that were refused and why."""
+    return list(run.rows.filter(state=ImportRow.State.REFUSED).order_by("pk").values_list("key", "reason"))
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadRow:
+    """A row whose photos were read, or the reason why they could not be."""
+
+    row: ImportRow
+    photos: list[tuple[PreparedPhoto, bytes]]
+    refusal: str = ""
+
+
+def read_rows(row_ids: Sequence[int]) -> list[_ReadRow]:
+    """Read the photos of the rows that still wait: the slow part, outside any transaction."""
+    waiting = ImportRow.objects.filter(pk__in=row_ids, state=ImportRow.State.WAITING).order_by("pk")
+    return [_read_row(row) for row in waiting]
+
+
+def _read_row(row: ImportRow) -> _ReadRow:
+    read = []
+    try:
+        for reference in row.record.get("photos", []):
+            content = read_photo_bytes(reference)
+            read.append((photos.prepare_photo(content), content))
+    except FeiraError as refusal:
+        return _ReadRow(row, [], refusal.message)
+    if not read:
+        return _ReadRow(row, [], "The record names no photo.")
+    return _ReadRow(row, read)
+
+
+def keep_rows(read: Sequence[_ReadRow]) -> None:
+    """Make the listings of rows that were read, in the caller's transaction; a row that fails leaves only its reason."""
+    photo_ids: list[int] = []
+    row_ids = [item.row.pk for item in read]
+    locked = ImportRow.objects.select_for_update().filter(pk__in=row_ids, state=ImportRow.State.WAITING)
+    still_waiting = set(locked.values_list("pk", flat=True))
+    for item in read:
+        if item.row.pk not in still_waiting:
+            continue
+        reason = item.refusal
+        if not reason:
+            try:
+                with transaction.atomic():
+                    photo_ids += _keep_row(item)
+            except FeiraError as refusal:
+                reason = refusal.message
+        if reason:
+            item.row.state, item.row.reason = ImportRow.State.REFUSED, reason
+            item.row.save(update_fields=["state", "reason"])
+    photos.ask_for_embeddings(photo_ids)
+
+
+def _keep_row(item: _ReadRow) -> list[int]:
+    row = item.row
+    kept = [photos.keep_photo(prepared, content=content, owner=None) for prepared, content in item.photos]
+    facts = _facts_from(row.record)
+    named = row.record.get("seller")
+    seller = _seller_named(str(named)) if named else row.run.seller
+    listing = create_listing(seller=seller, facts=facts, photos_in_order=kept)
+    publish_listing(listing=listing)
+    row.state, row.listing = ImportRow.State.DONE, listing
+    row.save(update_fields=["state", "listing"])
+    return [photo.pk for photo in kept]
+
+
+def _facts_from(record: Mapping[str, Any]) -> ListingFacts:
+    category = category_at([str(name) for name in record.get("category", [])] or ["Other"])
+    try:
+        price = Decimal(str(record.get("price", "")))
+        stock = int(record.get("stock", 1))
+    except (InvalidOperation, ValueError) as error:
+        raise InvalidListing(
+            "Give a price as a plain number, such as 12.50, and stock as a whole one.", field="price"
+        ) from error
+    if not price.is_finite() or stock < 0:
+        raise InvalidListing("Price and stock must be zero or more.", field="price")
+    return ListingFacts(
+        title=str(record.get("title", "")),
+        description=str(record.get("description", "")),
+        category=category,
+        price=price,
+        currency=str(record.get("currency", load_settings().currency)),
+        condition=str(record.get("condition", Listing.Condition.GOOD)),
+        stock=stock,
+        attributes=_known_attributes(record.get("attributes", {}), category),
+    )
+
+
+def _known_attributes(values: Mapping[str, str], category: Category) -> dict[str, str]:
+    """Make the attributes and choices that a source brings along; an operator's import may extend the catalogue."""
+    for code, value in values.items():
+        attribute = ensure_attribute(code=code, kind=Attribute.Kind.CHOICE, category=category)
+        if attribute.kind == Attribute.Kind.CHOICE:
+            ensure_choice(attribute=attribute, value=value)
+    return dict(values)
+
+
+def _seller_named(name: str) -> Seller:
+    return Seller.objects.filter(name=name[:80], account=None).first() or create_seller(name=name[:80])

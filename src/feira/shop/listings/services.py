@@ -1,0 +1,248 @@
+"""What the marketplace does with listings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from feira.core.errors import FeiraError, Refused
+from feira.settings import load_settings
+from feira.shop.accounts.models import Seller
+from feira.shop.listings.models import (
+    Attribute,
+    AttributeChoice,
+    Category,
+    Listing,
+    ListingAttribute,
+    ListingPhoto,
+)
+from feira.shop.photos import services as photos
+from feira.shop.photos.models import Photo
+
+
+class InvalidListing(FeiraError):
+    """The listing cannot be kept like this; `field` names what to change."""
+
+    code = "invalid_listing"
+    http_status = 422
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message, field=field)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class ListingFacts:
+    """What a seller says about a listing; `attributes` maps attribute codes to values as typed."""
+
+    title: str
+    category: Category
+    price: Decimal
+    currency: str
+    description: str = ""
+    condition: str = Listing.Condition.GOOD
+    stock: int = 1
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def category_at(names: Sequence[str]) -> Category:
+    """Return the category under these names from the root, making what is missing.
+
+    Raises:
+        InvalidListing: there is no name.
+    """
+    parent: Category | None = None
+    for depth, name in enumerate(names):
+        slug = slugify(name)[:70] or "other"
+        path = f"{parent.path}/{slug}" if parent else slug
+        parent, _made = Category.objects.get_or_create(
+            path=path, defaults={"name": name[:60], "slug": slug, "parent": parent, "depth": depth}
+        )
+    if parent is None:
+        raise InvalidListing("Name a category.", field="category")
+    return parent
+
+
+def ensure_attribute(*, code: str, kind: str, category: Category, unit: str = "") -> Attribute:
+    """Return the attribute of this code, making it if need be, and let the category have it."""
+    name = code.replace("_", " ").replace("-", " ").strip().capitalize()
+    attribute, _made = Attribute.objects.get_or_create(
+        code=slugify(code)[:40], defaults={"name": name[:60], "kind": kind, "unit": unit}
+    )
+    attribute.categories.add(category)
+    return attribute
+
+
+def ensure_choice(*, attribute: Attribute, value: str) -> AttributeChoice:
+    """Return the choice of this name, making it if need be."""
+    known = AttributeChoice.objects.filter(attribute=attribute, value__iexact=value[:60]).first()
+    return known or AttributeChoice.objects.create(attribute=attribute, value=value[:60])
+
+
+@transaction.atomic
+def create_listing(*, seller: Seller, facts: ListingFacts, photos_in_order: Sequence[Photo]) -> Listing:
+    """Keep a draft with its photos.
+
+    Raises:
+        InvalidListing: a fact or the number of photos is not acceptable; nothing is stored.
+    """
+    _check_facts(facts)
+    listing = Listing(seller=seller)
+    _apply_facts(listing, facts)
+    _place_photos(listing, photos_in_order)
+    return listing
+
+
+@transaction.atomic
+def change_listing(*, listing: Listing, facts: ListingFacts, photos_in_order: Sequence[Photo] | None = None) -> Listing:
+    """Change what a listing says; None leaves its photos as they are.
+
+    Raises:
+        InvalidListing: as for a new one; nothing is changed.
+    """
+    _check_facts(facts)
+    _apply_facts(listing, facts)
+    if photos_in_order is not None:
+        if not photos_in_order and listing.state == Listing.State.LIVE:
+            raise InvalidListing("A live listing keeps at least one photo.", field="photos")
+        _place_photos(listing, photos_in_order)
+        if listing.state == Listing.State.LIVE:
+            photos.make_searchable([photo.pk for photo in photos_in_order])
+    return listing
+
+
+@transaction.atomic
+def describe_photo(*, listing: Listing, photo: Photo, alt: str) -> None:
+    """Say in words what a photo of the listing shows."""
+    ListingPhoto.objects.filter(listing=listing, photo=photo).update(alt=alt[:200])
+
+
+@transaction.atomic
+def publish_listing(*, listing: Listing) -> Listing:
+    """Send a draft through review and, its photos being readable, show it to everybody.
+
+    Raises:
+        Refused: it is neither a draft nor archived.
+        InvalidListing: it has no photo.
+    """
+    listing = Listing.objects.select_for_update().get(pk=listing.pk)
+    if listing.state not in (Listing.State.DRAFT, Listing.State.ARCHIVED, Listing.State.IN_REVIEW):
+        raise Refused(f"This listing is already {listing.get_state_display().lower()}.")
+    photo_ids = list(listing.listing_photos.values_list("photo_id", flat=True))
+    if not photo_ids:
+        raise InvalidListing("Add at least one photo before you publish.", field="photos")
+    listing.state = Listing.State.IN_REVIEW
+    return _approve(listing, photo_ids)
+
+
+def _approve(listing: Listing, photo_ids: Sequence[int]) -> Listing:
+    listing.state = Listing.State.LIVE
+    listing.published_at = listing.published_at or timezone.now()
+    listing.save(update_fields=["state", "published_at", "updated_at"])
+    photos.make_searchable(photo_ids)
+    return listing
+
+
+def mark_sold(*, listing: Listing) -> Listing:
+    """Take a sold listing out of search; its page stays, saying that it is gone."""
+    return _leave(listing, Listing.State.SOLD, hide=False)
+
+
+def archive_listing(*, listing: Listing) -> Listing:
+    """Take a listing down; its owner still sees it and can publish it again."""
+    return _leave(listing, Listing.State.ARCHIVED, hide=True)
+
+
+@transaction.atomic
+def _leave(listing: Listing, state: str, *, hide: bool) -> Listing:
+    listing = Listing.objects.select_for_update().get(pk=listing.pk)
+    listing.state = state
+    listing.save(update_fields=["state", "updated_at"])
+    photos.withdraw(list(listing.listing_photos.values_list("photo_id", flat=True)), hide=hide)
+    return listing
+
+
+def _check_facts(facts: ListingFacts) -> None:
+    if not facts.title.strip():
+        raise InvalidListing("Give the listing a title.", field="title")
+    if len(facts.title) > 120:
+        raise InvalidListing("A title has at most 120 characters.", field="title")
+    if not 0 <= facts.price < Decimal(10000000000):
+        raise InvalidListing("A price is zero or more, with at most ten digits before the point.", field="price")
+    if len(facts.currency) != 3 or not facts.currency.isalpha():
+        raise InvalidListing("A currency has three letters, such as EUR.", field="currency")
+    if facts.condition not in Listing.Condition.values:
+        known = ", ".join(Listing.Condition.values)
+        raise InvalidListing(f"The condition is one of: {known}.", field="condition")
+
+
+def _apply_facts(listing: Listing, facts: ListingFacts) -> None:
+    listing.category = facts.category
+    listing.title = facts.title.strip()
+    listing.description = facts.description.strip()
+    listing.price = facts.price.quantize(Decimal("0.01"))
+    listing.currency = facts.currency.upper()
+    listing.condition = facts.condition
+    listing.stock = facts.stock
+    values = _attribute_values(facts.attributes)
+    listing.search_text = " ".join([*_category_names(facts.category), *(value.value_text for value in values)])
+    listing.save()
+    listing.attribute_values.all().delete()
+    for value in values:
+        value.listing = listing
+    ListingAttribute.objects.bulk_create(values)
+
+
+def _category_names(category: Category) -> list[str]:
+    return [word.replace("-", " ") for word in category.path.split("/")] + [category.name]
+
+
+def _attribute_values(typed: Mapping[str, str]) -> list[ListingAttribute]:
+    known = {attribute.code: attribute for attribute in Attribute.objects.filter(code__in=list(typed))}
+    values = []
+    for code, text in typed.items():
+        if not text.strip():
+            continue
+        attribute = known.get(code)
+        if attribute is None:
+            raise InvalidListing(f"There is no attribute “{code}”.", field="attributes")
+        values.append(_attribute_value(attribute, text.strip()))
+    return values
+
+
+def _attribute_value(attribute: Attribute, text: str) -> ListingAttribute:
+    if attribute.kind == Attribute.Kind.NUMBER:
+        try:
+            return ListingAttribute(attribute=attribute, number=Decimal(text).quantize(Decimal("0.0001")))
+        except InvalidOperation as error:
+            raise InvalidListing(f"{attribute.name} is a number, “{text}” is not.", field=attribute.code) from error
+    if attribute.kind == Attribute.Kind.CHOICE:
+        choice = AttributeChoice.objects.filter(attribute=attribute, value__iexact=text).first()
+        if choice is None:
+            known = ", ".join(attribute.choices.values_list("value", flat=True)[:20])
+            raise InvalidListing(f"{attribute.name} is one of: {known}.", field=attribute.code)
+        return ListingAttribute(attribute=attribute, choice=choice)
+    return ListingAttribute(attribute=attribute, text=text[:200])
+
+
+def _place_photos(listing: Listing, photos_in_order: Sequence[Photo]) -> None:
+    most = load_settings().photos_per_listing
+    if len(photos_in_order) > most:
+        raise InvalidListing(f"A listing shows at most {most} photos. Remove some.", field="photos")
+    wanted = [photo.pk for photo in photos_in_order]
+    if ListingPhoto.objects.filter(photo_id__in=wanted).exclude(listing=listing).exists():
+        raise InvalidListing("One of these photos already belongs to another listing.", field="photos")
+    kept_alt = dict(listing.listing_photos.values_list("photo_id", "alt"))
+    photos.withdraw([photo_id for photo_id in kept_alt if photo_id not in wanted], hide=True)
+    listing.listing_photos.all().delete()
+    ListingPhoto.objects.bulk_create(
+        [
+            ListingPhoto(listing=listing, photo_id=photo_id, position=position, alt=kept_alt.get(photo_id, ""))
+            for position, photo_id in enumerate(wanted)
+        ]
+    )
+    listing.cover_id = wanted[0] if wanted else None
+    listing.save(update_fields=["cover", "updated_at"])

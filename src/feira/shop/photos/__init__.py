@@ -1,0 +1,1 @@
+"""Photos: bytes kept under their digest, renditions, embeddings, and the log that indexes follow."""

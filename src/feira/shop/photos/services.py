@@ -1,0 +1,143 @@
+"""What happens to photos: taken, embedded, made searchable, withdrawn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from django.db import transaction
+
+from feira.core.images.prepared import PreparedPhoto
+from feira.shop.accounts.models import Account
+from feira.shop.jobs import services as jobs
+from feira.shop.photos.blobs import blob_store
+from feira.shop.photos.engine import engine
+from feira.shop.photos.intake import sandbox
+from feira.shop.photos.models import Embedding, IndexLogEntry, IndexLogHead, Photo
+from feira.shop.photos.selectors import photos_without_embedding
+
+EMBED_BATCH = 32
+
+
+def prepare_photo(content: bytes) -> PreparedPhoto:
+    """Read an upload in the sandbox and make its renditions; nothing is stored yet.
+
+    Raises:
+        InvalidImage: the bytes are not a photo we can take.
+    """
+    return sandbox().prepare(content)
+
+
+def keep_photo(prepared: PreparedPhoto, *, content: bytes, owner: Account | None) -> Photo:
+    """Store the original and the renditions, and make the photo's row.
+
+    Bytes go first: a blob without a row is harmless, a row without its blob is a broken picture.
+    """
+    store = blob_store()
+    store.put(content)
+    for rendition in {r.digest: r for r in prepared.renditions.values()}.values():
+        store.put(rendition.content)
+    return Photo.objects.create(
+        owner=owner,
+        digest=prepared.digest,
+        format=prepared.format,
+        byte_size=prepared.byte_size,
+        width=prepared.width,
+        height=prepared.height,
+        tint=prepared.tint,
+        renditions={
+            name: {"digest": r.digest, "width": r.width, "height": r.height} for name, r in prepared.renditions.items()
+        },
+    )
+
+
+def take_photo(*, content: bytes, owner: Account | None) -> Photo:
+    """Keep somebody's upload and ask for its embedding.
+
+    Raises:
+        InvalidImage: the bytes are not a photo we can take; nothing is stored.
+    """
+    prepared = prepare_photo(content)
+    with transaction.atomic():
+        photo = keep_photo(prepared, content=content, owner=owner)
+        ask_for_embeddings([photo.pk])
+    return photo
+
+
+def ask_for_embeddings(photo_ids: Sequence[int]) -> None:
+    """Submit the jobs that let the live encoder see these photos."""
+    for start in range(0, len(photo_ids), EMBED_BATCH):
+        jobs.submit("photos.embed", {"photo_ids": list(photo_ids[start : start + EMBED_BATCH])})
+
+
+def embed_photos(photo_ids: Sequence[int]) -> int:
+    """Let the live encoder see those of the photos that it has not seen; return how many that were.
+
+    Raises:
+        EngineUnavailable: try again later; nothing is stored.
+    """
+    client = engine()
+    todo = photos_without_embedding(photo_ids, client.status().encoder_id)
+    if todo:
+        store = blob_store()
+        encoded = client.encode([store.get(photo.renditions["card"]["digest"]) for photo in todo], bulk=True)
+        store_embeddings([photo.pk for photo in todo], encoder_id=encoded.encoder_id, rows=encoded.rows)
+    return len(todo)
+
+
+@transaction.atomic
+def store_embeddings(photo_ids: Sequence[int], *, encoder_id: str, rows: np.ndarray) -> None:
+    """Write embeddings, and log the photos that became searchable by it.
+
+    Args:
+        rows: shape (n, dim), one unit-length row per photo; kept as float16.
+    """
+    Embedding.objects.bulk_create(
+        [
+            Embedding(photo_id=photo_id, encoder_id=encoder_id, vector=row.tobytes())
+            for photo_id, row in zip(photo_ids, np.asarray(rows, dtype=np.float16), strict=True)
+        ],
+        ignore_conflicts=True,
+    )
+    # Locked, so that a listing going live at this moment sees the embedding or is seen here, never neither.
+    found = Photo.objects.select_for_update().filter(pk__in=photo_ids, searchable=True).order_by("pk")
+    searchable = list(found.values_list("pk", flat=True))
+    if searchable:
+        seq = append_to_index_log(IndexLogEntry.ADD, searchable)
+        jobs.announce("photos.indexed", {"photo_ids": searchable, "seq": seq})
+
+
+@transaction.atomic
+def make_searchable(photo_ids: Sequence[int]) -> None:
+    """Show these photos to everybody; those already embedded join the index now, the others when they are."""
+    locked = Photo.objects.select_for_update().filter(pk__in=photo_ids, searchable=False).order_by("pk")
+    changed = list(locked.values_list("pk", flat=True))
+    Photo.objects.filter(pk__in=changed).update(searchable=True, is_public=True)
+    found = Embedding.objects.filter(photo_id__in=changed).order_by("photo_id").values_list("photo_id", flat=True)
+    embedded = list(found.distinct())
+    if embedded:
+        seq = append_to_index_log(IndexLogEntry.ADD, embedded)
+        jobs.announce("photos.indexed", {"photo_ids": embedded, "seq": seq})
+
+
+@transaction.atomic
+def withdraw(photo_ids: Sequence[int], *, hide: bool) -> None:
+    """Take photos out of the index; `hide` also stops them from being shown to others."""
+    locked = Photo.objects.select_for_update().filter(pk__in=photo_ids).order_by("pk")
+    searchable = list(locked.filter(searchable=True).values_list("pk", flat=True))
+    Photo.objects.filter(pk__in=photo_ids).update(searchable=False, **({"is_public": False} if hide else {}))
+    if searchable:
+        append_to_index_log(IndexLogEntry.REMOVE, searchable)
+
+
+def append_to_index_log(op: int, photo_ids: Sequence[int]) -> int:
+    """Append one entry per photo and return the last sequence number.
+
+    Must run in a transaction, late: the head row stays locked until it commits, which keeps the log free of gaps and
+    in commit order (a plain sequence gives neither on PostgreSQL).
+    """
+    head, _made = IndexLogHead.objects.select_for_update().get_or_create(pk=1)
+    IndexLogEntry.objects.bulk_create(
+        [IndexLogEntry(seq=head.seq + n, op=op, photo_id=photo_id) for n, photo_id in enumerate(photo_ids, start=1)]
+    )
+    head.seq += len(photo_ids)
+    head.save(update_fields=["seq"])
+    return head.seq

@@ -1,0 +1,16 @@
+"""Jobs about photos."""
+
+from feira.shop.jobs.registry import job
+from feira.shop.jobs.running import RunningJob
+from feira.shop.photos import services
+
+# The engine may be away for long; its work waits rather than fails.
+ENGINE_ATTEMPTS = 1000
+
+
+@job("photos.embed", queue="inference", max_attempts=ENGINE_ATTEMPTS)
+def embed(job: RunningJob, *, photo_ids: list[int]) -> dict[str, int]:
+    """Let the live encoder see these photos."""
+    embedded = services.embed_photos(photo_ids)
+    job.progress(len(photo_ids), len(photo_ids))
+    return {"embedded": embedded}

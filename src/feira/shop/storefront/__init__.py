@@ -1,0 +1,1 @@
+"""The pages that bring several rooms together: home, a listing, selling."""

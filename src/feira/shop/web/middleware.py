@@ -1,0 +1,77 @@
+"""A reference for every request, and problem documents for errors that escape the API's own handler."""
+
+import secrets
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from feira.core.errors import FeiraError
+from feira.shop.web.problems import problem_response
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+log = structlog.get_logger(__name__)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Tell whether the caller is a program of the API rather than a person with a browser."""
+    return request.path.startswith("/api/")
+
+
+class RequestIdMiddleware:
+    """Names each request, in the log lines it causes and in the answer's `X-Request-ID`."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        reference = secrets.token_hex(6)
+        request.META["feira.reference"] = reference
+        with structlog.contextvars.bound_contextvars(request_id=reference):
+            response = self.get_response(request)
+        response["X-Request-ID"] = reference
+        return response
+
+
+class ProblemMiddleware:
+    """Turns deliberate errors of pages into pages, and API errors outside DRF into problem documents."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if wants_json(request) and response.status_code in (403, 404, 405, 400) and _is_html(response):
+            detail = "No such address. The list of addresses is at /api/v1/schema/."
+            return problem_response(response.status_code, detail=detail, code="not_found")
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a deliberate error; leave every other one to the 500 page."""
+        if not isinstance(error, FeiraError):
+            return None
+        if wants_json(request):
+            return problem_response(error.http_status, detail=error.message, code=error.code, **error.facts)
+        return render(request, "errors/refused.html", {"message": error.message}, status=error.http_status)
+
+
+def _is_html(response: HttpResponse) -> bool:
+    return response.get("Content-Type", "").startswith("text/html")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer an unforeseen error with the reference under which the log knows it."""
+    reference = request.META.get("feira.reference", "unknown")
+    if wants_json(request):
+        body = {
+            "type": "urn:feira:problem:internal",
+            "title": "Something went wrong on our side",
+            "status": 500,
+            "detail": f"It has been noted under the reference {reference}.",
+            "code": "internal",
+            "reference": reference,
+        }
+        return JsonResponse(body, status=500, content_type="application/problem+json")
+    return render(request, "errors/500.html", {"reference": reference}, status=500)

@@ -1,0 +1,83 @@
+"""Errors as RFC 9457 problem documents: one mapping from our error tree and DRF's to HTTP."""
+
+from typing import Any
+
+import orjson
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from feira.core.errors import FeiraError
+
+PROBLEM_JSON = "application/problem+json"
+
+TITLES = {
+    400: "The request cannot be understood",
+    401: "You are not signed in",
+    403: "You may not do that",
+    404: "There is nothing here",
+    405: "This address does not take that method",
+    409: "It has changed in the meantime",
+    413: "That is too large",
+    415: "This media type is not taken here",
+    422: "The content cannot be used",
+    429: "Too many requests",
+    500: "Something went wrong on our side",
+    503: "Not available right now",
+}
+
+
+def problem(status: int, *, detail: str, code: str, **facts: Any) -> dict[str, Any]:
+    """Return a problem document: type, title, status, detail, plus `code` and facts as extension members."""
+    return {
+        "type": f"urn:feira:problem:{code}",
+        "title": TITLES.get(status, "The request failed"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **facts,
+    }
+
+
+def problem_response(status: int, *, detail: str, code: str, **facts: Any) -> HttpResponse:
+    """Return a problem document as a plain Django response, for errors outside DRF."""
+    body = orjson.dumps(problem(status, detail=detail, code=code, **facts))
+    return HttpResponse(body, status=status, content_type=PROBLEM_JSON)
+
+
+def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn a deliberate error into a problem document; anything else goes on to the 500 handler."""
+    if isinstance(error, FeiraError):
+        body = problem(error.http_status, detail=error.message, code=error.code, **error.facts)
+        response = Response(body, status=error.http_status)
+        if error.http_status == 503:
+            response["Retry-After"] = "5"
+    else:
+        handled = exception_handler(error, context)
+        if handled is None:
+            return None
+        response = handled
+        response.data = _from_drf(error, response)
+    response.content_type = PROBLEM_JSON
+    return response
+
+
+def _from_drf(error: Exception, response: Response) -> dict[str, Any]:
+    status = response.status_code
+    if isinstance(error, exceptions.ValidationError):
+        if isinstance(response.data, dict):
+            faults = response.data
+        else:
+            faults = {"non_field_errors": response.data}
+        fields = ", ".join(str(name) for name in faults)
+        return problem(status, detail=f"Please check: {fields}.", code="invalid", errors=faults)
+    if isinstance(error, Http404 | exceptions.NotFound):
+        return problem(status, detail="No such thing, or you may not see it.", code="not_found")
+    if isinstance(error, PermissionDenied):
+        return problem(status, detail="Ask the owner or an administrator.", code="permission_denied")
+    if isinstance(error, exceptions.APIException):
+        codes = error.get_codes()
+        return problem(status, detail=str(error.detail), code=codes if isinstance(codes, str) else error.default_code)
+    return problem(status, detail=TITLES.get(status, "The request failed"), code="error")
