@@ -4,12 +4,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
 
 import feira.frontend
 from feira import __version__
 from feira.settings import load_settings
 from feira.shop.config.databases import database_config
+
+# Lets generic Django classes be written as `ModelAdmin[Account]` at run time, as their stubs have them.
+django_stubs_ext.monkeypatch()
 
 SHOP = load_settings()
 FRONTEND = Path(feira.frontend.__file__).parent

@@ -1,0 +1,18 @@
+"""The table of addresses."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("feira.shop.storefront.urls")),
+    path("", include("feira.shop.web.urls")),
+    path("search/", include("feira.shop.search.urls")),
+    path("", include("feira.shop.feed.urls")),
+    path("photos/", include("feira.shop.photos.urls")),
+    path("account/", include("feira.shop.accounts.urls")),
+    path("account/", include("allauth.account.urls")),
+    path("api/v1/", include("feira.shop.config.urls_api")),
+    path("staff/admin/", admin.site.urls),
+]
+
+handler500 = "feira.shop.web.middleware.server_error"
