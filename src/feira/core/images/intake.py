@@ -85,7 +85,7 @@ def read_photo(content: bytes, limits: IntakeLimits | None = None) -> UprightPho
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(None, limits) from error
     except Exception as error:  # hostile bytes make decoders raise anything at all
-        raise _refusal_for(error, content) from error
+        raise _refusal_for(error, content, limits) from error
     return UprightPhoto(
         pixels=np.asarray(image),
         format=photo_format,
@@ -193,8 +193,10 @@ def _damaged() -> InvalidImage:
     )
 
 
-def _refusal_for(error: Exception, content: bytes) -> InvalidImage:
+def _refusal_for(error: Exception, content: bytes, limits: IntakeLimits) -> InvalidImage:
     """Put a decoder's complaint into our words."""
+    if "memory" in str(error).lower():  # some decoders report it as an ordinary error
+        return too_much_memory(limits)
     if isinstance(error, TooManyChunksError | UnidentifiedImageError):
         return _damaged()
     if "truncated" in str(error).lower() or isinstance(error, EOFError):
