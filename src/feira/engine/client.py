@@ -67,7 +67,8 @@ class EngineClient:
             InvalidImage: one of the photos cannot be read; `facts["position"]` says which. None is encoded.
             EngineUnavailable: also when the engine changed its encoder between two requests of this call.
         """
-        encoder_id, parts = "", []
+        encoder_id = ""
+        parts: list[Matrix] = []
         for start in range(0, max(len(images), 1), IMAGES_PER_REQUEST):
             request = wire.EncodeRequest(images=list(images[start : start + IMAGES_PER_REQUEST]), bulk=bulk)
             try:

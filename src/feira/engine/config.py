@@ -1,0 +1,76 @@
+"""What an engine process is told at its start: plain values, made once from the settings."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from feira.settings import Settings
+
+DEFAULT_ENCODER = "descriptors"
+POINTER_NAME = "encoder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """One engine: its encoder, where the index log is read, where snapshots lie, and how much it takes on at once.
+
+    Attributes:
+        encoder: `descriptors` or the name of a folder in `models_dir`.
+        models_dir: one sub-folder per model, each with a `model.json`.
+        database_url: `sqlite:///path` or `postgres://…`; read only.
+        snapshots_dir: may be deleted at any time, which costs a replay.
+        threads: lanes that encode side by side, one batch each.
+        max_queue: images that may wait or be encoded at once; more are refused with 503.
+        max_batch: most images in one call of the encoder.
+        cache_size: embeddings kept by the digest of their photo's bytes, so that none is computed twice.
+        max_body_bytes: largest request.
+        poll_s: seconds between two looks at the index log.
+        snapshot_every_s, snapshot_every_changes: a changed index is written after whichever comes first.
+    """
+
+    encoder: str
+    models_dir: Path
+    database_url: str
+    snapshots_dir: Path
+    threads: int = 1
+    max_queue: int = 512
+    max_batch: int = 16
+    cache_size: int = 4096
+    max_body_bytes: int = 64_000_000
+    poll_s: float = 0.2
+    snapshot_every_s: float = 60.0
+    snapshot_every_changes: int = 5_000
+
+
+def config_from_settings(settings: Settings) -> EngineConfig:
+    """Return the engine's values for these settings."""
+    return EngineConfig(
+        encoder=chosen_encoder(settings),
+        models_dir=settings.resolved_models_dir(),
+        database_url=settings.resolved_database_url(),
+        snapshots_dir=settings.snapshots_dir(),
+        threads=settings.engine_threads or os.cpu_count() or 1,
+    )
+
+
+def chosen_encoder(settings: Settings) -> str:
+    """Return the encoder's name: the setting, else the one chosen by `feira model use`, else `descriptors`."""
+    if settings.encoder:
+        return settings.encoder
+    pointer = encoder_pointer(settings)
+    chosen = pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
+    return chosen or DEFAULT_ENCODER
+
+
+def choose_encoder(settings: Settings, name: str) -> None:
+    """Remember the encoder that engines take from their next start; the setting FEIRA_ENCODER goes before it."""
+    pointer = encoder_pointer(settings)
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    beside = pointer.with_name(f"{pointer.name}.{os.getpid()}")
+    beside.write_text(f"{name}\n", encoding="utf-8")
+    beside.replace(pointer)
+
+
+def encoder_pointer(settings: Settings) -> Path:
+    """Return the file that holds the chosen encoder's name."""
+    return settings.data_dir.resolve() / POINTER_NAME
