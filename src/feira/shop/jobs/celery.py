@@ -1,0 +1,68 @@
+"""The Celery application: one task that runs one job, over whichever broker the settings name.
+
+Celery carries numbers of jobs and nothing else. What is to be done, how it went and when to try again stand in the
+ledger, so no result backend, no retries, no priorities and no schedules of Celery are used.
+"""
+
+from typing import Any
+
+from celery import Celery
+from django.db import close_old_connections
+from kombu import Exchange, Queue
+
+from feira.settings import Settings, load_settings, sqlite_path
+from feira.shop.jobs import running
+from feira.shop.jobs.registry import QUEUES
+
+EMBEDDED_TRANSPORT = "feira.shop.jobs.transport:Transport"
+# Redis hands a message out again when its worker was silent for this long. Short, because a message about a job that
+# is still running costs one look into the ledger.
+REDIS_REDELIVERY_S = 120
+
+
+def celery_config(settings: Settings) -> dict[str, Any]:
+    """Return Celery's configuration for these settings."""
+    url = settings.resolved_broker_url()
+    path = sqlite_path(url)
+    if path is not None:
+        broker: dict[str, Any] = {
+            "broker_url": "",
+            "broker_transport": EMBEDDED_TRANSPORT,
+            "broker_transport_options": {"path": str(path)},
+        }
+    elif url.startswith(("redis:", "rediss:")):
+        broker = {"broker_url": url, "broker_transport_options": {"visibility_timeout": REDIS_REDELIVERY_S}}
+    else:
+        broker = {"broker_url": url}
+    return {
+        **broker,
+        "broker_connection_timeout": 3,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_queues": [Queue(name, Exchange(name), routing_key=name, durable=True) for name in QUEUES],
+        "task_default_queue": "default",
+        "task_create_missing_queues": False,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "result_backend": None,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_send_task_events": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "control_queue_expires": 60.0,
+    }
+
+
+# Without Celery's own Django fix-up: it runs all system checks in every child and reconnects for every task.
+app = Celery("feira", fixups=[])
+app.add_defaults(lambda: celery_config(load_settings()))
+
+
+@app.task(name="feira.run_job")
+def run_job(job_id: int) -> None:
+    """Run one job of the ledger, unless somebody else does or did."""
+    close_old_connections()
+    running.run(job_id)

@@ -1,0 +1,132 @@
+"""Which kinds of job there are, what runs them, and which of them an event calls for."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from feira.shop.jobs.errors import BadPayload, UnknownKind
+
+Queue = Literal["imagery", "inference", "default"]
+QUEUES: tuple[str, ...] = get_args(Queue)
+
+# Called as `handler(job, **payload)` with a feira.shop.jobs.running.RunningJob.
+Handler = Callable[..., dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of job and the terms it runs on."""
+
+    name: str
+    run: Handler
+    queue: str
+    max_attempts: int
+    lease_s: float
+    backoff_s: float
+    max_backoff_s: float
+
+    def check(self, payload: dict[str, Any]) -> None:
+        """Compare a payload with the parameters of the handler.
+
+        Raises:
+            BadPayload: a parameter is missing, or one is too many.
+        """
+        try:
+            inspect.signature(self.run).bind(None, **payload)
+        except TypeError as error:
+            raise BadPayload(
+                f"The payload of {self.name!r} does not fit its handler: {error}. Give exactly its parameters.",
+                kind=self.name,
+            ) from error
+
+
+_kinds: dict[str, Kind] = {}
+_subscribers: dict[str, list[str]] = {}
+
+
+def job(
+    name: str,
+    *,
+    queue: Queue = "default",
+    max_attempts: int = 5,
+    lease_s: float = 60.0,
+    backoff_s: float = 2.0,
+    max_backoff_s: float = 600.0,
+) -> Callable[[Handler], Handler]:
+    """Register a function as the handler of one kind of job.
+
+    The handler must be safe to run twice: a worker may die after the work and before the note of it. Effects in the
+    database belong into `job.committing()`, which keeps them together with that note.
+
+    Args:
+        name: `app.verb`, unique in the whole shop.
+        queue: who is to do it; there are no priorities, only queues.
+        max_attempts: a job that failed or lost its worker this often ends as failed.
+        lease_s: how long a job stays with a worker that no longer shows signs of life, in seconds.
+        backoff_s: wait before the second attempt, in seconds; doubles with each further one, with jitter.
+        max_backoff_s: longest wait between attempts, in seconds.
+
+    Raises:
+        ValueError: the name is taken by another function, or the queue does not exist.
+    """
+    if queue not in QUEUES:
+        raise ValueError(f"There is no queue {queue!r}. Choose one of {', '.join(QUEUES)}.")
+
+    def register(run: Handler) -> Handler:
+        known = _kinds.get(name)
+        if known is not None and (known.run.__module__, known.run.__qualname__) != (run.__module__, run.__qualname__):
+            raise ValueError(f"The kind {name!r} is taken by {known.run.__module__}. Choose another name.")
+        _kinds[name] = Kind(name, run, queue, max_attempts, lease_s, backoff_s, max_backoff_s)
+        return run
+
+    return register
+
+
+def subscriber(event: str) -> Callable[[Handler], Handler]:
+    """Let a kind be submitted whenever `event` is announced; stands above `@job`.
+
+    Raises:
+        ValueError: the function is no registered handler.
+    """
+
+    def subscribe(run: Handler) -> Handler:
+        names = [kind.name for kind in _kinds.values() if kind.run is run]
+        if not names:
+            raise ValueError(f"{run.__qualname__} is no job. Write @subscriber above @job.")
+        listening = _subscribers.setdefault(event, [])
+        listening.extend(name for name in names if name not in listening)
+        return run
+
+    return subscribe
+
+
+def get_kind(name: str) -> Kind:
+    """Return a kind by name.
+
+    Raises:
+        UnknownKind: no installed app registers it.
+    """
+    try:
+        return _kinds[name]
+    except KeyError:
+        raise UnknownKind(name, known=sorted(_kinds)) from None
+
+
+def subscribers_of(event: str) -> list[str]:
+    """Return the names of the kinds that an event calls for, in the order of registration; perhaps none."""
+    return list(_subscribers.get(event, ()))
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Forget on leaving whatever was registered inside; for tests that bring their own kinds."""
+    kinds, subscribers = dict(_kinds), {event: list(names) for event, names in _subscribers.items()}
+    try:
+        yield
+    finally:
+        _kinds.clear()
+        _kinds.update(kinds)
+        _subscribers.clear()
+        _subscribers.update(subscribers)
