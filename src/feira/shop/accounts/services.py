@@ -10,7 +10,7 @@ from django.utils.text import slugify
 from feira.shop.accounts.models import Account, ApiToken, Seller
 from feira.shop.accounts.selectors import token_digest
 
-TOKEN_PREFIX = "feira_"
+TOKEN_PREFIX = "feira_"  # noqa: S105 - tells leaked tokens apart, is not one
 USE_IS_NOTED_EVERY = timedelta(minutes=5)
 
 

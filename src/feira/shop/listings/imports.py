@@ -113,7 +113,7 @@ def _read_row(row: ImportRow) -> _ReadRow:
 
 
 def keep_rows(read: Sequence[_ReadRow]) -> None:
-    """Make the listings of rows that were read, in the caller's transaction; a row that fails leaves only its reason."""
+    """Make the listings of rows that were read, in the caller's transaction; a refused row leaves only its reason."""
     photo_ids: list[int] = []
     row_ids = [item.row.pk for item in read]
     locked = ImportRow.objects.select_for_update().filter(pk__in=row_ids, state=ImportRow.State.WAITING)

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypedDict
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils.dateparse import parse_datetime
 
 from feira.shop.accounts.models import Account
 from feira.shop.listings.models import Category, Listing, ListingAttribute, ListingPhoto, listing_url
-from feira.shop.photos.selectors import ShownPhoto, Visitor, shown_photo
+from feira.shop.photos.models import Photo
+from feira.shop.photos.selectors import SHOWN, ShownPhoto, Visitor, shown_photo
 from feira.shop.web.cursors import InvalidCursor, Page, decode_cursor, encode_cursor
 from feira.shop.web.money import price_text
 
@@ -236,3 +237,62 @@ def categories_with_path(prefix: str = "") -> QuerySet[Category]:
     """List the categories below a path, in tree order; all of them for an empty path."""
     found = Category.objects.order_by("path")
     return found.filter(path__startswith=f"{prefix}/") if prefix else found
+
+
+def card_from_listing(listing: Listing) -> Card:
+    """Return the card of a listing read by `listing_in_full`, without another query."""
+    photos = photos_of(listing)
+    return Card(
+        id=listing.pk,
+        url=listing_url(listing.pk, listing.title),
+        title=listing.title,
+        price=listing.price,
+        currency=listing.currency,
+        price_text=price_text(listing.price, listing.currency),
+        seller_name=listing.seller.name,
+        seller_slug=listing.seller.slug,
+        category=listing.category.path,
+        condition=listing.condition,
+        condition_text=str(Listing.Condition(listing.condition).label),
+        state=listing.state,
+        tint=photos[0]["tint"] if photos else 0,
+        photo=photos[0] if photos else None,
+        liked=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryTile:
+    """A category on the home page, with the photo of its newest listing."""
+
+    name: str
+    path: str
+    count: int
+    tint: int
+    photo: ShownPhoto | None
+
+
+def top_categories(most: int = 12) -> list[CategoryTile]:
+    """Return the categories with most live listings, in three queries."""
+    counts = dict(live_listings().values_list("category").annotate(count=Count("pk")).order_by("-count")[:most])
+    newest = live_listings().filter(category=OuterRef("pk"), cover__isnull=False).order_by("-published_at", "-id")
+    found = Category.objects.filter(pk__in=counts).annotate(cover_id=Subquery(newest.values("cover_id")[:1]))
+    rows = list(found.values("pk", "name", "path", "cover_id"))
+    covers = Photo.objects.filter(pk__in=[row["cover_id"] for row in rows]).values(*SHOWN)
+    photo_of = {row["id"]: row for row in covers}
+    tiles = []
+    for row in sorted(rows, key=lambda row: (-counts[row["pk"]], row["path"])):
+        cover = photo_of.get(row["cover_id"])
+        photo = shown_photo(cover, alt="") if cover else None
+        tint = cover["tint"] if cover else 0
+        tiles.append(CategoryTile(row["name"], row["path"], counts[row["pk"]], tint, photo))
+    return tiles
+
+
+def own_cards(account: Account, most: int = 500) -> dict[str, list[Card]]:
+    """Return an account's own listings by state, newest first."""
+    rows = listings_editable_by(account).order_by("-created_at", "-id").values(*CARD_COLUMNS)[:most]
+    groups: dict[str, list[Card]] = {}
+    for row in rows:
+        groups.setdefault(row["state"], []).append(card_from(row))
+    return groups

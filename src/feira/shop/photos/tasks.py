@@ -8,7 +8,7 @@ from feira.shop.photos import services
 ENGINE_ATTEMPTS = 1000
 
 
-@job("photos.embed", queue="inference", max_attempts=ENGINE_ATTEMPTS)
+@job("photos.embed", queue="inference", max_attempts=ENGINE_ATTEMPTS, backoff_s=1.0, max_backoff_s=30.0)
 def embed(job: RunningJob, *, photo_ids: list[int]) -> dict[str, int]:
     """Let the live encoder see these photos."""
     embedded = services.embed_photos(photo_ids)

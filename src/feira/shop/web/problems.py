@@ -67,10 +67,8 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response
 def _from_drf(error: Exception, response: Response) -> dict[str, Any]:
     status = response.status_code
     if isinstance(error, exceptions.ValidationError):
-        if isinstance(response.data, dict):
-            faults = response.data
-        else:
-            faults = {"non_field_errors": response.data}
+        data = response.data
+        faults = data if isinstance(data, dict) else {"non_field_errors": data}
         fields = ", ".join(str(name) for name in faults)
         return problem(status, detail=f"Please check: {fields}.", code="invalid", errors=faults)
     if isinstance(error, Http404 | exceptions.NotFound):

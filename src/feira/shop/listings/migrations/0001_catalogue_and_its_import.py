@@ -8,171 +8,312 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_people_and_their_tokens'),
-        ('photos', '0001_photos_embeddings_and_the_index_log'),
+        ("accounts", "0001_people_and_their_tokens"),
+        ("photos", "0001_photos_embeddings_and_the_index_log"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Attribute',
+            name="Attribute",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=60)),
-                ('kind', models.CharField(choices=[('text', 'text'), ('number', 'number'), ('choice', 'choice')], default='text', max_length=10)),
-                ('unit', models.CharField(blank=True, max_length=20)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=60)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("text", "text"), ("number", "number"), ("choice", "choice")],
+                        default="text",
+                        max_length=10,
+                    ),
+                ),
+                ("unit", models.CharField(blank=True, max_length=20)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='AttributeChoice',
+            name="AttributeChoice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.CharField(max_length=60)),
-                ('attribute', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='choices', to='listings.attribute')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("value", models.CharField(max_length=60)),
+                (
+                    "attribute",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="choices", to="listings.attribute"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['value'],
+                "ordering": ["value"],
             },
         ),
         migrations.CreateModel(
-            name='Category',
+            name="Category",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('slug', models.SlugField(max_length=70)),
-                ('path', models.CharField(max_length=400, unique=True)),
-                ('depth', models.PositiveSmallIntegerField(default=0)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='listings.category')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60)),
+                ("slug", models.SlugField(max_length=70)),
+                ("path", models.CharField(max_length=400, unique=True)),
+                ("depth", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="listings.category",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'categories',
-                'ordering': ['path'],
+                "verbose_name_plural": "categories",
+                "ordering": ["path"],
             },
         ),
         migrations.AddField(
-            model_name='attribute',
-            name='categories',
-            field=models.ManyToManyField(blank=True, related_name='attributes', to='listings.category'),
+            model_name="attribute",
+            name="categories",
+            field=models.ManyToManyField(blank=True, related_name="attributes", to="listings.category"),
         ),
         migrations.CreateModel(
-            name='ImportRun',
+            name="ImportRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=500, unique=True)),
-                ('total', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seller')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source", models.CharField(max_length=500, unique=True)),
+                ("total", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.seller"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Listing',
+            name="Listing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=120)),
-                ('description', models.TextField(blank=True, max_length=5000)),
-                ('search_text', models.TextField(blank=True, editable=False, verbose_name='category and attribute words, for the keyword index')),
-                ('price', models.DecimalField(decimal_places=2, max_digits=12, validators=[django.core.validators.MinValueValidator(0)])),
-                ('currency', models.CharField(max_length=3)),
-                ('stock', models.PositiveIntegerField(default=1)),
-                ('condition', models.CharField(choices=[('new', 'New'), ('like_new', 'Like new'), ('good', 'Good'), ('fair', 'Fair')], default='good', max_length=10)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('in_review', 'In review'), ('live', 'Live'), ('sold', 'Sold'), ('archived', 'Archived')], default='draft', max_length=10)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='listings.category')),
-                ('cover', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='photos.photo')),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='accounts.seller')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=120)),
+                ("description", models.TextField(blank=True, max_length=5000)),
+                (
+                    "search_text",
+                    models.TextField(
+                        blank=True, editable=False, verbose_name="category and attribute words, for the keyword index"
+                    ),
+                ),
+                (
+                    "price",
+                    models.DecimalField(
+                        decimal_places=2, max_digits=12, validators=[django.core.validators.MinValueValidator(0)]
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("stock", models.PositiveIntegerField(default=1)),
+                (
+                    "condition",
+                    models.CharField(
+                        choices=[("new", "New"), ("like_new", "Like new"), ("good", "Good"), ("fair", "Fair")],
+                        default="good",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("in_review", "In review"),
+                            ("live", "Live"),
+                            ("sold", "Sold"),
+                            ("archived", "Archived"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "category",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="listings", to="listings.category"
+                    ),
+                ),
+                (
+                    "cover",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="photos.photo",
+                    ),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="listings", to="accounts.seller"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ImportRow',
+            name="ImportRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=300, verbose_name='name of the record within its source')),
-                ('record', models.JSONField()),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('refused', 'refused')], default='waiting', max_length=10)),
-                ('reason', models.TextField(blank=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='listings.importrun')),
-                ('listing', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='listings.listing')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=300, verbose_name="name of the record within its source")),
+                ("record", models.JSONField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "waiting"), ("done", "done"), ("refused", "refused")],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="listings.importrun"
+                    ),
+                ),
+                (
+                    "listing",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="listings.listing",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ListingAttribute',
+            name="ListingAttribute",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.DecimalField(blank=True, decimal_places=4, max_digits=16, null=True)),
-                ('text', models.CharField(blank=True, max_length=200)),
-                ('attribute', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='listings.attribute')),
-                ('choice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='listings.attributechoice')),
-                ('listing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attribute_values', to='listings.listing')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.DecimalField(blank=True, decimal_places=4, max_digits=16, null=True)),
+                ("text", models.CharField(blank=True, max_length=200)),
+                (
+                    "attribute",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="listings.attribute"
+                    ),
+                ),
+                (
+                    "choice",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="listings.attributechoice",
+                    ),
+                ),
+                (
+                    "listing",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attribute_values",
+                        to="listings.listing",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ListingPhoto',
+            name="ListingPhoto",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('alt', models.CharField(blank=True, max_length=200, verbose_name='what the photo shows, in words')),
-                ('listing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listing_photos', to='listings.listing')),
-                ('photo', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='placed', to='photos.photo')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField()),
+                ("alt", models.CharField(blank=True, max_length=200, verbose_name="what the photo shows, in words")),
+                (
+                    "listing",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="listing_photos",
+                        to="listings.listing",
+                    ),
+                ),
+                (
+                    "photo",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="placed", to="photos.photo"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position', 'id'],
+                "ordering": ["position", "id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='attributechoice',
-            constraint=models.UniqueConstraint(models.F('attribute'), django.db.models.functions.text.Lower('value'), name='attribute_choice_is_named_once'),
+            model_name="attributechoice",
+            constraint=models.UniqueConstraint(
+                models.F("attribute"),
+                django.db.models.functions.text.Lower("value"),
+                name="attribute_choice_is_named_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['state', '-published_at', '-id'], name='listing_newest'),
+            model_name="listing",
+            index=models.Index(fields=["state", "-published_at", "-id"], name="listing_newest"),
         ),
         migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['state', 'price', 'id'], name='listing_cheapest'),
+            model_name="listing",
+            index=models.Index(fields=["state", "price", "id"], name="listing_cheapest"),
         ),
         migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['state', 'category', '-published_at', '-id'], name='listing_newest_in_category'),
+            model_name="listing",
+            index=models.Index(fields=["state", "category", "-published_at", "-id"], name="listing_newest_in_category"),
         ),
         migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['seller', 'state', '-published_at'], name='listing_of_seller'),
+            model_name="listing",
+            index=models.Index(fields=["seller", "state", "-published_at"], name="listing_of_seller"),
         ),
         migrations.AddConstraint(
-            model_name='listing',
-            constraint=models.CheckConstraint(condition=models.Q(('price__gte', 0)), name='listing_price_is_not_negative'),
+            model_name="listing",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price__gte", 0)), name="listing_price_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='listing',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'live'), _negated=True), ('published_at__isnull', False), _connector='OR'), name='live_listing_has_a_publication_date'),
+            model_name="listing",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "live"), _negated=True), ("published_at__isnull", False), _connector="OR"
+                ),
+                name="live_listing_has_a_publication_date",
+            ),
         ),
         migrations.AddIndex(
-            model_name='importrow',
-            index=models.Index(fields=['run', 'state', 'id'], name='import_row_progress'),
+            model_name="importrow",
+            index=models.Index(fields=["run", "state", "id"], name="import_row_progress"),
         ),
         migrations.AddConstraint(
-            model_name='importrow',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='one_row_per_run_and_key'),
+            model_name="importrow",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="one_row_per_run_and_key"),
         ),
         migrations.AddIndex(
-            model_name='listingattribute',
-            index=models.Index(fields=['attribute', 'choice'], name='listing_attribute_choice'),
+            model_name="listingattribute",
+            index=models.Index(fields=["attribute", "choice"], name="listing_attribute_choice"),
         ),
         migrations.AddConstraint(
-            model_name='listingattribute',
-            constraint=models.UniqueConstraint(fields=('listing', 'attribute'), name='one_value_per_listing_and_attribute'),
+            model_name="listingattribute",
+            constraint=models.UniqueConstraint(
+                fields=("listing", "attribute"), name="one_value_per_listing_and_attribute"
+            ),
         ),
         migrations.AddIndex(
-            model_name='listingphoto',
-            index=models.Index(fields=['listing', 'position'], name='listing_photo_order'),
+            model_name="listingphoto",
+            index=models.Index(fields=["listing", "position"], name="listing_photo_order"),
         ),
     ]

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,49 +15,70 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='IndexLogEntry',
+            name="IndexLogEntry",
             fields=[
-                ('seq', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('op', models.PositiveSmallIntegerField(choices=[(1, 'add'), (2, 'remove')])),
-                ('photo_id', models.BigIntegerField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("seq", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("op", models.PositiveSmallIntegerField(choices=[(1, "add"), (2, "remove")])),
+                ("photo_id", models.BigIntegerField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='IndexLogHead',
+            name="IndexLogHead",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField(default=0)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("seq", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Photo',
+            name="Photo",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(db_index=True, max_length=64, verbose_name='SHA-256 of the original')),
-                ('format', models.CharField(max_length=10)),
-                ('byte_size', models.PositiveIntegerField()),
-                ('width', models.PositiveIntegerField(verbose_name='upright width, in pixels')),
-                ('height', models.PositiveIntegerField(verbose_name='upright height, in pixels')),
-                ('tint', models.PositiveSmallIntegerField(default=0, verbose_name='mean colour as a cell of a 6×6×6 palette')),
-                ('renditions', models.JSONField(default=dict, verbose_name='name → digest, width, height')),
-                ('is_public', models.BooleanField(default=False, verbose_name='may be shown to everybody')),
-                ('searchable', models.BooleanField(default=False, verbose_name='in the index once embedded')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='photos', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(db_index=True, max_length=64, verbose_name="SHA-256 of the original")),
+                ("format", models.CharField(max_length=10)),
+                ("byte_size", models.PositiveIntegerField()),
+                ("width", models.PositiveIntegerField(verbose_name="upright width, in pixels")),
+                ("height", models.PositiveIntegerField(verbose_name="upright height, in pixels")),
+                (
+                    "tint",
+                    models.PositiveSmallIntegerField(
+                        default=0, verbose_name="mean colour as a cell of a 6×6×6 palette"
+                    ),
+                ),
+                ("renditions", models.JSONField(default=dict, verbose_name="name → digest, width, height")),
+                ("is_public", models.BooleanField(default=False, verbose_name="may be shown to everybody")),
+                ("searchable", models.BooleanField(default=False, verbose_name="in the index once embedded")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="photos",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Embedding',
+            name="Embedding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('encoder_id', models.CharField(max_length=120)),
-                ('vector', models.BinaryField(verbose_name='float16, unit length')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('photo', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='embeddings', to='photos.photo')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("encoder_id", models.CharField(max_length=120)),
+                ("vector", models.BinaryField(verbose_name="float16, unit length")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "photo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="embeddings", to="photos.photo"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('photo', 'encoder_id'), name='one_embedding_per_photo_and_encoder')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("photo", "encoder_id"), name="one_embedding_per_photo_and_encoder")
+                ],
             },
         ),
     ]

@@ -1,0 +1,184 @@
+"""Pages of a seller: the sell page with its fragments, and one's own listings."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from feira.core.errors import InvalidImage
+from feira.settings import load_settings
+from feira.shop.accounts.models import Account
+from feira.shop.accounts.services import become_seller
+from feira.shop.listings.models import Listing
+from feira.shop.listings.selectors import (
+    VISIBLE_STATES,
+    listing_in_full,
+    listings_editable_by,
+    own_cards,
+)
+from feira.shop.listings.services import (
+    InvalidListing,
+    archive_listing,
+    change_listing,
+    create_listing,
+    mark_sold,
+    publish_listing,
+)
+from feira.shop.photos.models import Photo
+from feira.shop.photos.selectors import SHOWN, photos_owned_by, shown_photo
+from feira.shop.photos.services import take_photo
+from feira.shop.storefront.forms import ListingForm
+from feira.shop.storefront.suggestions import suggestions_for
+
+
+def _photo_ids(request: HttpRequest) -> list[int]:
+    values = request.POST.getlist("photos") if request.method == "POST" else request.GET.getlist("photos")
+    return list(dict.fromkeys(int(value) for value in values if value.isascii() and value.isdigit()))
+
+
+def _tile(photo: Photo) -> dict[str, Any]:
+    row = {name: getattr(photo, name) for name in SHOWN}
+    return {"photo": shown_photo(row, alt=_("Your photo")), "id": photo.pk}
+
+
+def _read_upload(upload: UploadedFile, account: Account) -> Photo:
+    if (upload.size or 0) > load_settings().photo_max_bytes:
+        most_mb = load_settings().photo_max_bytes // 1_000_000
+        raise InvalidImage(
+            _("This photo is larger than %(most)s MB. Choose a smaller one.") % {"most": most_mb},
+            reason="too_large_bytes",
+        )
+    return take_photo(content=upload.read(), owner=account)
+
+
+@login_required
+def sell(request: HttpRequest, listing_id: int | None = None) -> HttpResponse:
+    """Post a listing, or change one's own; photos posted without JavaScript are taken here as well."""
+    listing = None
+    if listing_id is not None:
+        listing = listing_in_full(listings_editable_by(request.user), listing_id)
+        if listing is None:
+            return render(request, "404.html", status=404)
+    if request.method != "POST":
+        return _sell_page(request, listing, form=_blank_form(listing), photos=_placed(listing))
+    photos, errors = _photos_posted(request)
+    form = ListingForm(request.POST)
+    if "upload" not in request.POST and form.is_valid() and not errors:
+        try:
+            saved = _save(request.user, listing, form, photos, publish="draft" not in request.POST)
+        except InvalidListing as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+        else:
+            messages.success(request, _("Your listing is live.") if saved.state == "live" else _("Draft saved."))
+            return redirect(saved)
+    if "upload" in request.POST:
+        form = ListingForm(initial=request.POST.dict())
+    return _sell_page(
+        request, listing, form=form, photos=photos, errors=errors, status=422 if form.errors or errors else 200
+    )
+
+
+def _blank_form(listing: Listing | None) -> ListingForm:
+    return ListingForm(initial=ListingForm.initial_from(listing) if listing else None)
+
+
+def _placed(listing: Listing | None) -> list[Photo]:
+    return [placed.photo for placed in listing.listing_photos.all()] if listing else []
+
+
+def _photos_posted(request: HttpRequest) -> tuple[list[Photo], list[str]]:
+    account = request.user
+    photos, errors = photos_owned_by(account, _photo_ids(request)), []
+    for upload in request.FILES.getlist("files"):
+        try:
+            photos.append(_read_upload(upload, account))
+        except InvalidImage as refusal:
+            errors.append(f"{upload.name}: {refusal.message}")
+    return photos, errors
+
+
+@transaction.atomic
+def _save(
+    account: Account, listing: Listing | None, form: ListingForm, photos: list[Photo], *, publish: bool
+) -> Listing:
+    facts = form.facts()
+    if listing is None:
+        listing = create_listing(seller=become_seller(account=account), facts=facts, photos_in_order=photos)
+    else:
+        listing = change_listing(listing=listing, facts=facts, photos_in_order=photos)
+    if publish and listing.state not in VISIBLE_STATES:
+        listing = publish_listing(listing=listing)
+    return listing
+
+
+def _sell_page(
+    request: HttpRequest,
+    listing: Listing | None,
+    *,
+    form: ListingForm,
+    photos: list[Photo],
+    errors: list[str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "listing": listing,
+        "tiles": [_tile(photo) for photo in photos],
+        "photo_errors": errors or [],
+        "suggestions": suggestions_for(photos) if photos else None,
+        "photos_most": load_settings().photos_per_listing,
+    }
+    return render(request, "storefront/sell.html", context, status=status)
+
+
+@login_required
+@require_POST
+def sell_photo(request: HttpRequest) -> HttpResponse:
+    """Take one photo and answer with its tile, or with a tile that says why not."""
+    upload = request.FILES.get("photo")
+    if upload is None:
+        return render(request, "storefront/_photo_tile.html", {"error": _("Choose a photo first.")}, status=422)
+    try:
+        photo = _read_upload(upload, request.user)
+    except InvalidImage as refusal:
+        context = {"error": refusal.message, "name": upload.name}
+        return render(request, "storefront/_photo_tile.html", context, status=422)
+    return render(request, "storefront/_photo_tile.html", _tile(photo))
+
+
+@login_required
+@require_safe
+def sell_suggest(request: HttpRequest) -> HttpResponse:
+    """Answer with what the photos suggest."""
+    photos = photos_owned_by(request.user, _photo_ids(request)[: load_settings().photos_per_listing])
+    return render(request, "storefront/_suggestions.html", {"suggestions": suggestions_for(photos)})
+
+
+@login_required
+@require_safe
+def my_listings(request: HttpRequest) -> HttpResponse:
+    """Show one's own listings in every state."""
+    return render(request, "storefront/my_listings.html", {"groups": own_cards(request.user)})
+
+
+ACTIONS = {"publish": publish_listing, "sold": mark_sold, "archive": archive_listing}
+
+
+@login_required
+@require_POST
+def change_state(request: HttpRequest, listing_id: int, action: str) -> HttpResponse:
+    """Publish, archive or mark as sold one's own listing."""
+    listing = get_object_or_404(listings_editable_by(request.user), pk=listing_id)
+    try:
+        ACTIONS[action](listing=listing)
+    except InvalidListing as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, _("Done."))
+    return redirect("storefront:my_listings")
