@@ -1,48 +1,26 @@
 """What every test may use: a throw-away data folder, accounts and listings, and a real engine."""
 
-import atexit
-import os
-import shutil
-import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import django.conf
 import pytest
+import uvicorn
+from django.db import connection
+from django.test import Client
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-# Before Django reads its settings: nothing of the developer's own shop may be touched.
-DATA = Path(tempfile.mkdtemp(prefix="feira-tests-"))
-atexit.register(shutil.rmtree, DATA, ignore_errors=True)
-for _name in [name for name in os.environ if name.startswith("FEIRA_") and not name.startswith("FEIRA_TEST_")]:
-    del os.environ[_name]
-ENGINE_PORT = _free_port()
-os.environ["FEIRA_DATA_DIR"] = str(DATA)
-os.environ["FEIRA_ENGINE_URL"] = f"http://127.0.0.1:{ENGINE_PORT}"
-if _database := os.environ.get("FEIRA_TEST_DATABASE_URL"):
-    os.environ["FEIRA_DATABASE_URL"] = _database
-
-import django.conf  # noqa: E402 - the environment is set first
-import uvicorn  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.test import Client  # noqa: E402
-
-from feira.engine.config import EngineConfig  # noqa: E402
-from feira.engine.server import create_app  # noqa: E402
-from feira.engine.service import Engine  # noqa: E402
-from feira.shop.accounts.models import Account  # noqa: E402
-from feira.shop.jobs import services as jobs  # noqa: E402
-from feira.shop.photos.engine import engine as shop_engine  # noqa: E402
-from feira.shop.photos.models import IndexLogHead  # noqa: E402
-from tests.factories import AccountFactory  # noqa: E402
+from feira.engine.config import EngineConfig
+from feira.engine.server import create_app
+from feira.engine.service import Engine
+from feira.shop.accounts.models import Account
+from feira.shop.jobs import services as jobs
+from feira.shop.photos.engine import engine as shop_engine
+from feira.shop.photos.intake import sandbox
+from feira.shop.photos.models import IndexLogHead
+from tests.environment import DATA, ENGINE_PORT
+from tests.factories import AccountFactory
 
 ENGINE_START_S = 20
 
@@ -53,6 +31,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     default = django.conf.settings.DATABASES["default"]
     if default["ENGINE"].endswith("sqlite3"):
         default.setdefault("TEST", {})["NAME"] = str(DATA / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sandbox_is_closed() -> Iterator[None]:
+    yield
+    sandbox().close()
 
 
 @pytest.fixture
@@ -82,8 +66,8 @@ def engine(transactional_db: None, tmp_path: Path) -> Iterator[str]:
         snapshots_dir=tmp_path / "index",
         poll_s=0.02,
     )
-    app = create_app(Engine(config), on_failed_start=lambda error: failures.append(error))
     failures: list[BaseException] = []
+    app = create_app(Engine(config), on_failed_start=failures.append)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=ENGINE_PORT, log_config=None, timeout_graceful_shutdown=2)
     )
