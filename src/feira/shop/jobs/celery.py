@@ -26,7 +26,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     path = sqlite_path(url)
     if path is not None:
         broker: dict[str, Any] = {
-            "broker_url": "",
+            "broker_url": "localhost",
             "broker_transport": EMBEDDED_TRANSPORT,
             "broker_transport_options": {"path": str(path)},
         }
@@ -42,6 +42,8 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "task_queues": [Queue(name, Exchange(name), routing_key=name, durable=True) for name in QUEUES],
         "task_default_queue": "default",
         "task_create_missing_queues": False,
+        "task_serializer": "json",
+        "accept_content": ["json"],
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_ignore_result": True,

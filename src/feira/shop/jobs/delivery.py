@@ -7,9 +7,11 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from feira.settings import load_settings, sqlite_path
 from feira.shop.jobs import selectors
 from feira.shop.jobs.celery import run_job
 from feira.shop.jobs.models import PENDING, Job, State
+from feira.shop.jobs.transport import store_at
 
 MOST_OUTSTANDING = 1000
 MOST_AGAIN_PER_PASS = 200
@@ -64,3 +66,9 @@ def publish_due() -> int:
             break
         published += 1
     return published
+
+
+def sweep_broker() -> int:
+    """Drop what nobody reads any more from the embedded broker's file; other brokers do this themselves."""
+    path = sqlite_path(load_settings().resolved_broker_url())
+    return store_at(path).sweep() if path else 0
