@@ -10,9 +10,10 @@ from typing import Any
 from feira.core.errors import SourceError
 
 try:
-    from pyarrow import parquet
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
 except ImportError:  # the extra `parquet` is not installed
-    parquet = None
+    ParquetFile = None
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".heic"}
 SPLIT_FOLDERS = {"train", "test", "validation", "val"}
@@ -89,13 +90,13 @@ def _read_json_lines(source: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read_parquet(source: Path) -> Iterator[dict[str, Any]]:
-    if parquet is None:
+    if ParquetFile is None:
         raise SourceError("Parquet needs the extra `parquet`: pip install 'feira[parquet]'.")
     try:
-        with parquet.ParquetFile(source) as file:
+        with ParquetFile(source) as file:
             for batch in file.iter_batches(batch_size=500):
                 yield from batch.to_pylist()
-    except (OSError, parquet.lib.ArrowInvalid) as error:
+    except (OSError, ArrowException) as error:
         raise SourceError(f"{source.name} is not a valid Parquet file: {error}.") from error
 
 

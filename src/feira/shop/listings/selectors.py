@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 
@@ -25,6 +26,7 @@ CARD_COLUMNS = (
     "currency",
     "condition",
     "state",
+    "created_at",
     "published_at",
     "seller__name",
     "seller__slug",
@@ -91,6 +93,8 @@ SORTS: dict[str, Sort] = {
     "cheapest": Sort("price", descending=False),
     "dearest": Sort("price", descending=True),
 }
+# Drafts were never published, so one's own listings go by the day they were posted.
+ORDERS = {**SORTS, "posted": Sort("created_at", descending=True)}
 
 
 def live_listings(passing: ListingFilter | None = None) -> QuerySet[Listing]:
@@ -162,7 +166,7 @@ def page_of_cards(
     Raises:
         InvalidCursor: the cursor is damaged or belongs to another order.
     """
-    order = SORTS[sort]
+    order = ORDERS[sort]
     if cursor:
         listings = listings.filter(_after(order, decode_cursor(cursor, length=3), sort))
     rows = list(listings.order_by(*order.order()).values(*CARD_COLUMNS)[: size + 1])
@@ -180,14 +184,27 @@ def _after(order: Sort, last: list[Any], sort: str) -> Q:
     made_for, key, last_id = last
     if made_for != sort or not isinstance(key, str) or not isinstance(last_id, int):
         raise InvalidCursor("The cursor belongs to another order. Start again from the first page.")
-    try:
-        value: Any = parse_datetime(key) if order.column == "published_at" else Decimal(key)
-    except (ValueError, ArithmeticError) as error:
-        raise InvalidCursor("The cursor is damaged. Start again from the first page.") from error
+    value = _decimal(key) if order.column == "price" else _moment(key)
     if value is None:
         raise InvalidCursor("The cursor is damaged. Start again from the first page.")
     beyond = "lt" if order.descending else "gt"
     return Q(**{f"{order.column}__{beyond}": value}) | Q(**{order.column: value, f"id__{beyond}": last_id})
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        return None
+    return value if value.is_finite() and abs(value) < Decimal(10000000000) else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        value = parse_datetime(text)
+    except ValueError:
+        return None
+    return value if value is not None and value.tzinfo is not None else None
 
 
 def cards_in_order(listing_ids: Sequence[int], *, among: QuerySet[Listing] | None = None) -> list[Card]:

@@ -34,6 +34,13 @@ class InvalidListing(FeiraError):
         self.field = field
 
 
+class WrongState(Refused):
+    """The listing is not in a state from which this can be done."""
+
+    code = "wrong_state"
+    http_status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class ListingFacts:
     """What a seller says about a listing; `attributes` maps attribute codes to values as typed."""
@@ -125,12 +132,12 @@ def publish_listing(*, listing: Listing) -> Listing:
     """Send a draft through review and, its photos being readable, show it to everybody.
 
     Raises:
-        Refused: it is neither a draft nor archived.
+        WrongState: it is neither a draft nor archived.
         InvalidListing: it has no photo.
     """
     listing = Listing.objects.select_for_update().get(pk=listing.pk)
     if listing.state not in (Listing.State.DRAFT, Listing.State.ARCHIVED, Listing.State.IN_REVIEW):
-        raise Refused(f"This listing is already {listing.get_state_display().lower()}.")
+        raise WrongState(f"This listing is already {listing.get_state_display().lower()}.")
     photo_ids = list(listing.listing_photos.values_list("photo_id", flat=True))
     if not photo_ids:
         raise InvalidListing("Add at least one photo before you publish.", field="photos")
@@ -147,18 +154,24 @@ def _approve(listing: Listing, photo_ids: Sequence[int]) -> Listing:
 
 
 def mark_sold(*, listing: Listing) -> Listing:
-    """Take a sold listing out of search; its page stays, saying that it is gone."""
-    return _leave(listing, Listing.State.SOLD, hide=False)
+    """Take a sold listing out of search; its page stays, saying that it is gone.
+
+    Raises:
+        WrongState: it is not live.
+    """
+    return _leave(listing, Listing.State.SOLD, only_from=(Listing.State.LIVE, Listing.State.SOLD), hide=False)
 
 
 def archive_listing(*, listing: Listing) -> Listing:
     """Take a listing down; its owner still sees it and can publish it again."""
-    return _leave(listing, Listing.State.ARCHIVED, hide=True)
+    return _leave(listing, Listing.State.ARCHIVED, only_from=tuple(Listing.State), hide=True)
 
 
 @transaction.atomic
-def _leave(listing: Listing, state: str, *, hide: bool) -> Listing:
+def _leave(listing: Listing, state: str, *, only_from: Sequence[str], hide: bool) -> Listing:
     listing = Listing.objects.select_for_update().get(pk=listing.pk)
+    if listing.state not in only_from:
+        raise WrongState("Only a live listing can be marked as sold. Publish it first.")
     listing.state = state
     listing.save(update_fields=["state", "updated_at"])
     photos.withdraw(list(listing.listing_photos.values_list("photo_id", flat=True)), hide=hide)
@@ -172,7 +185,7 @@ def _check_facts(facts: ListingFacts) -> None:
         raise InvalidListing("A title has at most 120 characters.", field="title")
     if not 0 <= facts.price < Decimal(10000000000):
         raise InvalidListing("A price is zero or more, with at most ten digits before the point.", field="price")
-    if len(facts.currency) != 3 or not facts.currency.isalpha():
+    if len(facts.currency) != 3 or not (facts.currency.isascii() and facts.currency.isalpha()):
         raise InvalidListing("A currency has three letters, such as EUR.", field="currency")
     if facts.condition not in Listing.Condition.values:
         known = ", ".join(Listing.Condition.values)
@@ -215,10 +228,7 @@ def _attribute_values(typed: Mapping[str, str]) -> list[ListingAttribute]:
 
 def _attribute_value(attribute: Attribute, text: str) -> ListingAttribute:
     if attribute.kind == Attribute.Kind.NUMBER:
-        try:
-            return ListingAttribute(attribute=attribute, number=Decimal(text).quantize(Decimal("0.0001")))
-        except InvalidOperation as error:
-            raise InvalidListing(f"{attribute.name} is a number, “{text}” is not.", field=attribute.code) from error
+        return ListingAttribute(attribute=attribute, number=_attribute_number(attribute, text))
     if attribute.kind == Attribute.Kind.CHOICE:
         choice = AttributeChoice.objects.filter(attribute=attribute, value__iexact=text).first()
         if choice is None:
@@ -226,6 +236,16 @@ def _attribute_value(attribute: Attribute, text: str) -> ListingAttribute:
             raise InvalidListing(f"{attribute.name} is one of: {known}.", field=attribute.code)
         return ListingAttribute(attribute=attribute, choice=choice)
     return ListingAttribute(attribute=attribute, text=text[:200])
+
+
+def _attribute_number(attribute: Attribute, text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise InvalidListing(f"{attribute.name} is a number, “{text}” is not.", field=attribute.code) from error
+    if not number.is_finite() or abs(number) >= Decimal(1000000000000):
+        raise InvalidListing(f"{attribute.name} has at most twelve digits before the point.", field=attribute.code)
+    return number.quantize(Decimal("0.0001"))
 
 
 def _place_photos(listing: Listing, photos_in_order: Sequence[Photo]) -> None:
