@@ -8,6 +8,8 @@ from feira.shop.accounts.models import Account, ApiToken
 from feira.shop.accounts.selectors import token_with_secret
 from feira.shop.accounts.services import note_token_use
 
+BEARER_CHALLENGE = 'Bearer realm="feira"'
+
 
 class BearerTokenAuthentication(authentication.BaseAuthentication):
     """Reads `Authorization: Bearer feira_…`; a wrong token is refused, no token is left to the next method."""
@@ -25,4 +27,4 @@ class BearerTokenAuthentication(authentication.BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - fixed by DRF
         """Make DRF answer 401, not 403, when nobody is signed in."""
-        return 'Bearer realm="feira"'
+        return BEARER_CHALLENGE

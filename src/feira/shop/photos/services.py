@@ -55,10 +55,14 @@ def take_photo(*, content: bytes, owner: Account | None) -> Photo:
     Raises:
         InvalidImage: the bytes are not a photo we can take; nothing is stored.
     """
-    prepared = prepare_photo(content)
-    with transaction.atomic():
-        photo = keep_photo(prepared, content=content, owner=owner)
-        ask_for_embeddings([photo.pk])
+    return take_prepared_photo(prepare_photo(content), content=content, owner=owner)
+
+
+@transaction.atomic
+def take_prepared_photo(prepared: PreparedPhoto, *, content: bytes, owner: Account | None) -> Photo:
+    """Keep an upload that was already read, and ask for its embedding."""
+    photo = keep_photo(prepared, content=content, owner=owner)
+    ask_for_embeddings([photo.pk])
     return photo
 
 

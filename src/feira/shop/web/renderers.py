@@ -1,5 +1,6 @@
 """JSON out of the API by orjson."""
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"cannot write {type(value).__name__} as JSON")
 
 
+def as_json(data: Any) -> bytes:
+    """Return the UTF-8 JSON text of an answer: decimals and lazy texts become strings."""
+    try:
+        return orjson.dumps(data, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        # A refusal may quote what was sent: half a surrogate pair or a number of 30 digits, which orjson cannot write.
+        return json.dumps(data, default=_plain).encode()
+
+
 class OrjsonRenderer(BaseRenderer):
     """Writes decimals as strings, so that no price is ever a binary float."""
 
@@ -33,6 +43,4 @@ class OrjsonRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> bytes:
         """Return the UTF-8 JSON text of `data`; nothing for a 204."""
-        if data is None:
-            return b""
-        return orjson.dumps(data, default=_plain, option=orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS)
+        return b"" if data is None else as_json(data)
