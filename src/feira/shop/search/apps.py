@@ -1,5 +1,7 @@
 """The app `search`."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class SearchConfig(AppConfig):
 
     name = "feira.shop.search"
     label = "search"
+
+    def ready(self) -> None:
+        """Look after the keyword index whenever tables were changed."""
+        import_module("feira.shop.search.upkeep")
