@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from feira.core.errors import InvalidImage
 from feira.core.types import Pixels
 
-_FORMATS = ("WEBP", "JPEG", "MPO", "PNG")
+_FORMATS = ("WEBP", "JPEG", "PNG")  # the JPEG reader opens MPO too
 
 
 def decode_rendition(content: bytes) -> Pixels:

@@ -22,7 +22,7 @@ ENOUGH_PIXELS_LONG = 1600
 """Longest side of the largest rendition: a JPEG may be decoded smaller than it is, but never below this."""
 
 _PILLOW_FORMATS: Final[dict[PhotoFormat, tuple[str, ...]]] = {
-    "jpeg": ("JPEG", "MPO"),
+    "jpeg": ("JPEG",),  # this reader opens MPO too
     "png": ("PNG",),
     "webp": ("WEBP",),
     "avif": ("AVIF",),
