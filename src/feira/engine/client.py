@@ -122,7 +122,7 @@ class EngineClient:
 
     def verify(self) -> Verification:
         """Rebuild the index from the log inside the engine and compare; takes seconds for 100,000 photos."""
-        response = self._send("POST", "/verify", timeout_s=VERIFY_TIMEOUT_S)
+        response = self._send("POST", "/verify", content=b"", timeout_s=VERIFY_TIMEOUT_S)
         return self._decoded("/verify", response, Verification)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -87,7 +88,9 @@ class LiveIndex:
         """The last log entry that is safe in a snapshot."""
         return self._snapshot_seq
 
-    def __len__(self) -> int:
+    @property
+    def photos(self) -> int:
+        """How many photos are searchable."""
         return len(self._index)
 
     def start(self) -> None:
@@ -213,7 +216,8 @@ class LiveIndex:
         try:
             found = open_snapshot(self._root)
         except SnapshotCorrupt as error:
-            logger.warning("%s Rebuilding from the log.", error)
+            logger.warning("%s Deleting it and rebuilding from the log.", error)
+            shutil.rmtree(self._root, ignore_errors=True)
             return
         if found is None:
             return
@@ -237,7 +241,7 @@ class LiveIndex:
         self._snapshot_at, self._snapshot_tried = time.monotonic(), self._seq
         try:
             write_snapshot(self._root, self._index, encoder_id=self._encoder_id, seq=self._seq)
-        except OSError as error:
+        except (OSError, SnapshotCorrupt) as error:
             logger.warning("The index snapshot cannot be written to %s: %s.", self._root, error)
         else:
             self._snapshot_seq, self._snapshot_due = self._seq, False

@@ -91,7 +91,7 @@ class Engine:
         self._live = live
         while not live.caught_up:
             await asyncio.sleep(0.02)
-        logger.info("Ready: %s, %d photos, log entry %d.", encoder.encoder_id, len(live), live.seq)
+        logger.info("Ready: %s, %d photos, log entry %d.", encoder.encoder_id, live.photos, live.seq)
 
     async def stop(self) -> None:
         """Answer what waits, write the index down when it changed, let go of everything."""
@@ -114,7 +114,7 @@ class Engine:
             encoder=self.config.encoder,
             encoder_id=encoder.encoder_id if encoder else "",
             dim=encoder.dim if encoder else 0,
-            photos=len(live) if live else 0,
+            photos=live.photos if live else 0,
             seq=live.seq if live else 0,
             lag=live.lag if live else 0,
             snapshot_seq=live.snapshot_seq if live else 0,

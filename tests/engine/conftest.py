@@ -1,0 +1,119 @@
+"""An index log in each kind of database, and an engine that really listens."""
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import uvicorn
+
+from feira.engine.client import EngineClient
+from feira.engine.config import EngineConfig
+from feira.engine.server import create_app
+from feira.engine.service import Engine
+from tests.engine.shop_tables import PostgresTables, ShopTables, SqliteTables
+
+POSTGRES_URL = os.environ.get("FEIRA_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+
+@dataclass
+class RunningEngine:
+    """An engine served by uvicorn in a thread of the test."""
+
+    engine: Engine
+    client: EngineClient
+    url: str
+
+
+StartEngine = Callable[..., RunningEngine]
+
+
+def until(fact: Callable[[], object], *, timeout_s: float = 10.0) -> None:
+    """Return as soon as the fact is true; fail when it does not become so."""
+    deadline = time.monotonic() + timeout_s
+    while not fact():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.005)
+
+
+@contextmanager
+def running(config: EngineConfig, *, wait: bool = True) -> Iterator[RunningEngine]:
+    """Serve an engine on a free port until the block ends."""
+    failures: list[BaseException] = []
+    engine = Engine(config)
+    app = create_app(engine, on_failed_start=failures.append)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        with closing(EngineClient(url, timeout_s=20.0)) as client:
+            if wait:
+                until(lambda: failures or client.status().ready)
+                assert failures == []
+            yield RunningEngine(engine, client, url)
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def sqlite_tables(tmp_path: Path) -> SqliteTables:
+    tables = SqliteTables(tmp_path / "feira.sqlite3")
+    tables.create()
+    return tables
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ShopTables]:
+    """The log in SQLite and in PostgreSQL."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_tables")
+        return
+    try:
+        server = psycopg.connect(POSTGRES_URL, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip("needs a PostgreSQL server; name one in FEIRA_TEST_POSTGRES_URL")
+    name = f"feira_engine_{secrets.token_hex(4)}"
+    with closing(server):
+        server.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            postgres = PostgresTables(POSTGRES_URL.rpartition("/")[0] + f"/{name}")
+            postgres.create()
+            yield postgres
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def config(tmp_path: Path, sqlite_tables: SqliteTables) -> EngineConfig:
+    return EngineConfig(
+        encoder="descriptors",
+        models_dir=tmp_path / "models",
+        database_url=sqlite_tables.url,
+        snapshots_dir=tmp_path / "index",
+        threads=2,
+        poll_s=0.02,
+    )
+
+
+@pytest.fixture
+def start_engine() -> Iterator[StartEngine]:
+    """Start engines that are stopped at the end of the test."""
+    with ExitStack() as engines:
+        yield lambda config, *, wait=True: engines.enter_context(running(config, wait=wait))
