@@ -4,9 +4,12 @@ Values come from environment variables named `FEIRA_` plus the field's name in c
 `docs/reference/settings.md` is written from this class and tested against it.
 """
 
+import os
 import secrets
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -125,13 +128,14 @@ class Settings(BaseSettings):
                 raise Misconfigured("FEIRA_SECRET_KEY has fewer than 32 characters. Give a longer random value.")
             return self.secret_key
         path = self.data_dir / "secret_key"
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("x") as file:
-                path.chmod(0o600)
-                file.write(secrets.token_urlsafe(48))
-        except FileExistsError:
-            pass
+        if not path.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile("w", dir=self.data_dir, prefix=".secret-") as fresh:
+                fresh.write(secrets.token_urlsafe(48))
+                fresh.flush()
+                # Processes that start together agree on one key, and none reads a half-written one.
+                with suppress(FileExistsError):
+                    os.link(fresh.name, path)
         return path.read_text().strip()
 
     def hosts(self) -> list[str]:
