@@ -1,0 +1,36 @@
+"""The part of a web process in the system tests: takes orders as JSON lines on stdin, answers on stdout."""
+
+import json
+import sys
+from typing import Any
+
+from django.db import transaction
+
+from feira.shop.jobs import services
+from feira.shop.jobs.celery import app
+
+
+class ChangedMind(Exception):
+    """Makes the transaction around a submission roll back."""
+
+
+def obey() -> None:
+    """Answer every order until stdin ends."""
+    for line in sys.stdin:
+        print(json.dumps(_do(**json.loads(line))), flush=True)  # noqa: T201 - the answer
+
+
+def _do(order: str, **facts: Any) -> Any:
+    match order:
+        case "submit":
+            return [services.submit("chaos.work", payload).pk for payload in facts["payloads"]]
+        case "submit_and_roll_back":
+            try:
+                with transaction.atomic():
+                    job_id = services.submit("chaos.work").pk
+                    raise ChangedMind
+            except ChangedMind:
+                return job_id
+        case "ping":
+            return app.control.ping(timeout=1.0)
+    raise ValueError(order)
