@@ -17,6 +17,8 @@ _FINE, _COARSE = 8, 4
 _LIGHTNESS_BINS, _TINT_BINS = 6, 7
 _DIM = (_FINE**2 + _COARSE**2) * _DIRECTIONS + _TINT_BINS**2 + _LIGHTNESS_BINS
 _FINE_WEIGHT, _COARSE_WEIGHT, _COLOUR_WEIGHT = 1.0, 0.5, 0.5
+# Mean edges this strong (in L* over two pixels) are as likely noise as outline.
+_NOISE = 1.0
 # A norm below this is noise on a plain photo; it must not be blown up to full length.
 _FAINT = 1.0
 _BATCH = 32
@@ -108,7 +110,7 @@ def _outline(edges: Floats, cells: int) -> Floats:
     tents = np.maximum(0, 1 - np.abs(places - centres[:, None]) / width).astype(np.float32)
     pooled = tents @ edges @ tents.T / np.float32(width**2)
     energy = np.linalg.norm(pooled, axis=1, keepdims=True)
-    even = pooled / (energy + 0.5 * energy.mean(axis=(2, 3), keepdims=True) + 0.1)
+    even = pooled / (energy + 0.5 * energy.mean(axis=(2, 3), keepdims=True) + _NOISE)
     rows = (even - even.mean(axis=(2, 3), keepdims=True)).reshape(len(edges), -1)
     unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _FAINT)
     return unit

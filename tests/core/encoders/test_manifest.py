@@ -1,0 +1,114 @@
+"""A manifest is believed only where it makes sense and its files are the ones it speaks of."""
+
+import pytest
+
+from feira.core.encoders.manifest import read_manifest
+from feira.core.errors import ManifestError
+from tests.shared_files import SHARED, needs_shared
+
+
+def test_a_sound_manifest_is_read(model_folder):
+    def change(facts):
+        facts["onnxruntime_session_config"] = {"a": "1", "b": "1"}
+        facts["files"]["model.onnx"]["onnxruntime_session_config"] = {"b": "2"}
+
+    manifest = read_manifest(model_folder(change=change))
+    assert (manifest.name, manifest.dim, manifest.input_size, manifest.licence) == ("tiny", 1280, 224, "Apache-2.0")
+    assert (manifest.mean, manifest.std) == ((127.5, 127.5, 127.5), (127.5, 120.0, 127.5))
+    assert manifest.session_config == {"a": "1", "b": "2"}
+    assert manifest.encoder_id == f"tiny@{manifest.weights_sha256[:8]}"
+
+
+@needs_shared("models/mobilenet_v2")
+def test_the_manifest_of_the_default_model_is_read():
+    manifest = read_manifest(SHARED / "models" / "mobilenet_v2")
+    assert (manifest.dim, manifest.input_size, manifest.input_name) == (1280, 224, "input")
+    assert manifest.session_config == {"session.disable_quant_qdq": "1"}
+
+
+@needs_shared("models/minilm")
+def test_a_text_model_is_no_image_encoder():
+    with pytest.raises(ManifestError):
+        read_manifest(SHARED / "models" / "minilm")
+
+
+def remove(*path):
+    def change(facts):
+        for key in path[:-1]:
+            facts = facts[key]
+        del facts[path[-1]]
+
+    return change
+
+
+def put(*path_and_value):
+    *path, value = path_and_value
+
+    def change(facts):
+        for key in path[:-1]:
+            facts = facts[key]
+        facts[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (remove("name"), "name"),
+        (put("name", 7), "name"),
+        (remove("files"), "files"),
+        (remove("files", "model.onnx", "sha256"), "sha256"),
+        (put("files", "model.onnx", "sha256", "0" * 64), "SHA-256"),
+        (put("files", "../model.onnx", {"sha256": "0" * 64}), "leaves the model folder"),
+        (put("files", "labels.txt", {"sha256": "0" * 64}), "labels.txt"),
+        (put("files", "model.onnx", "onnxruntime_session_config", {"a": 1}), "onnxruntime_session_config"),
+        (remove("input"), "input"),
+        (put("input", []), "input"),
+        (put("input", "layout", "NHWC"), "NHWC"),
+        (put("input", "dtype", "uint8"), "uint8"),
+        (put("input", "colour_order", "BGR"), "BGR"),
+        (put("input", "resize", "bicubic"), "bicubic"),
+        (put("input", "crop", "pad"), "pad"),
+        (put("input", "shape", ["batch", 3, 224]), "shape"),
+        (put("input", "shape", ["batch", 3, 224, 192]), "192"),
+        (put("input", "shape", ["batch", 3, 0, 0]), "shape"),
+        (put("input", "shape", ["batch", 3, "h", "h"]), "shape"),
+        (put("input", "mean", [0.5, 0.5]), "mean"),
+        (put("input", "std", [1, 0, 1]), "std"),
+        (put("input", "std", [1, "a", 1]), "std"),
+        (remove("outputs", "embedding"), "outputs"),
+        (put("outputs", "embedding", "shape", ["batch", -1]), "-1"),
+        (put("licence", 3), "licence"),
+    ],
+)
+def test_a_wrong_entry_is_named(model_folder, change, said):
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(model_folder(change=change))
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'"text"', b"\xff\xfe"])
+def test_a_missing_or_unreadable_manifest_is_refused(model_folder, content):
+    folder = model_folder()
+    if content is None:
+        (folder / "model.json").unlink()
+    else:
+        (folder / "model.json").write_bytes(content)
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(folder)
+    assert "model.json" in caught.value.message
+
+
+def test_a_missing_file_is_named(model_folder):
+    folder = model_folder()
+    (folder / "model.onnx").unlink()
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(folder)
+    assert "model.onnx" in caught.value.message
+
+
+def test_a_folder_without_onnx_weights_is_refused(model_folder):
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(model_folder(change=put("files", {"model.json": {"sha256": "0" * 64}})))
+    assert caught.value.code == "manifest_error"

@@ -1,0 +1,120 @@
+"""A snapshot is all or nothing: what is opened is what was written, or it is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from feira.core.errors import SnapshotCorrupt
+from feira.core.index import snapshot
+from feira.core.index.exact import ExactIndex
+from feira.core.index.scalar import ScalarIndex
+from feira.core.index.snapshot import open_snapshot, read_manifest, write_snapshot
+
+KINDS = [ExactIndex, ScalarIndex]
+
+
+def filled(kind=ScalarIndex, *, count=5, dim=8):
+    rows = np.random.default_rng(count).standard_normal((count, dim)).astype(np.float32)
+    index = kind(dim)
+    index.add(range(count, 0, -1), rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    return index
+
+
+def current_folder(root):
+    return root / (root / "CURRENT").read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [0, 5])
+def test_what_is_opened_is_what_was_written(tmp_path, kind, count):
+    index = filled(kind, count=count)
+    written = write_snapshot(tmp_path / "new", index, encoder_id="histogram-64", seq=17)
+    opened, manifest = open_snapshot(tmp_path / "new")
+    assert manifest == written == read_manifest(tmp_path / "new")
+    assert (manifest.encoder_id, manifest.seq, manifest.count, manifest.dim) == ("histogram-64", 17, count, 8)
+    assert type(opened) is kind
+    assert opened.checksum() == index.checksum()
+
+
+def test_nothing_stored_yet_is_not_an_error(tmp_path):
+    assert open_snapshot(tmp_path / "never") is None
+    assert read_manifest(tmp_path) is None
+
+
+def test_the_newest_write_counts_even_if_the_log_began_anew(tmp_path):
+    write_snapshot(tmp_path, filled(count=5), encoder_id="a", seq=900)
+    write_snapshot(tmp_path, filled(count=3), encoder_id="a", seq=4)
+    opened, manifest = open_snapshot(tmp_path)
+    assert (len(opened), manifest.seq) == (3, 4)
+
+
+def test_old_snapshots_and_remains_of_crashes_are_deleted(tmp_path):
+    (tmp_path / ".unfinished-000000000001-dead").mkdir()
+    for seq in range(1, 6):
+        write_snapshot(tmp_path, filled(count=seq), encoder_id="a", seq=seq)
+    folders = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir() if path.is_dir())
+    assert folders == ["000000000004", "000000000005"]
+
+
+@pytest.mark.parametrize("where", ["save", "rename"])
+def test_a_crash_while_writing_leaves_the_old_snapshot_in_force(tmp_path, monkeypatch, where):
+    write_snapshot(tmp_path, filled(count=5), encoder_id="a", seq=1)
+
+    def crash(*_args, **_facts):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        if where == "save":
+            patch.setattr(ScalarIndex, "save", crash)
+        else:
+            patch.setattr(snapshot.Path, "replace", crash)
+        with pytest.raises(OSError, match="disk full"):
+            write_snapshot(tmp_path, filled(count=3), encoder_id="a", seq=2)
+    opened, manifest = open_snapshot(tmp_path)
+    assert (len(opened), manifest.seq) == (5, 1)
+
+
+@pytest.mark.parametrize("name", ["ids.npy", "codes.npy", "manifest.json"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
+def test_a_damaged_file_is_refused(tmp_path, name, damage):
+    write_snapshot(tmp_path, filled(), encoder_id="a", seq=1)
+    path = current_folder(tmp_path) / name
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(content[:-3])
+    else:
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(SnapshotCorrupt) as caught:
+        open_snapshot(tmp_path)
+    assert caught.value.code == "snapshot_corrupt"
+    assert str(tmp_path) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("format_version", 2), ("kind", "magic"), ("count", 4), ("dim", 9), ("checksum", "0" * 64)]
+)
+def test_a_manifest_that_does_not_fit_is_refused(tmp_path, key, value):
+    write_snapshot(tmp_path, filled(ExactIndex), encoder_id="a", seq=1)
+    path = current_folder(tmp_path) / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(SnapshotCorrupt):
+        open_snapshot(tmp_path)
+
+
+@pytest.mark.parametrize("pointer", ["", "../elsewhere", ".unfinished-1", "000000000009-gone"])
+def test_a_pointer_to_nowhere_is_refused(tmp_path, pointer):
+    write_snapshot(tmp_path, filled(), encoder_id="a", seq=1)
+    (tmp_path / "CURRENT").write_text(pointer)
+    with pytest.raises(SnapshotCorrupt):
+        open_snapshot(tmp_path)
+
+
+def test_arrays_with_code_inside_are_refused(tmp_path):
+    """Pickled objects must never be loaded, even when the checksums were made to fit."""
+    filled().save(tmp_path)
+    np.save(tmp_path / "codes.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(SnapshotCorrupt):
+        ScalarIndex.load(tmp_path, dim=8)
