@@ -60,7 +60,7 @@ async def test_people_go_before_bulk_work() -> None:
     query = asyncio.create_task(batcher.submit([1]))
     await asyncio.sleep(0.01)
     work.go_on.set()
-    assert await asyncio.gather(first, bulk, query) == [[0], [100, 102, 104], [2]]
+    assert list(await asyncio.gather(first, bulk, query)) == [[0], [100, 102, 104], [2]]
     assert work.batches == [[0], [1, 50], [51, 52]]
     await batcher.close()
 
@@ -110,7 +110,7 @@ async def test_items_of_a_caller_who_left_are_never_computed() -> None:
     await asyncio.wait([leaving])
     assert batcher.depth() == 2
     work.go_on.set()
-    assert await asyncio.gather(first, staying) == [[0], [10]]
+    assert list(await asyncio.gather(first, staying)) == [[0], [10]]
     assert work.batches == [[0], [5]]
     await batcher.close()
 

@@ -2,7 +2,7 @@ import os
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -54,7 +54,7 @@ def test_an_engine_that_is_not_there_is_unavailable(client_of: list[EngineClient
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     client_of.append(EngineClient(f"http://127.0.0.1:{port}/", timeout_s=2))
-    calls = [
+    calls: list[Callable[[], object]] = [
         client_of[0].status,
         client_of[0].verify,
         lambda: client_of[0].encode([b"photo"]),

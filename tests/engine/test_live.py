@@ -55,6 +55,10 @@ def nearest(live: LiveIndex, row: int, k: int = 1) -> list[int]:
     return [hit.photo_id for hit in live.search(ROWS[row : row + 1], k)[1][0]]
 
 
+def wait_until_caught_up(live: LiveIndex) -> None:
+    until(lambda: live.caught_up)
+
+
 def manifest_seq(tmp_path: Path) -> int:
     manifest = read_manifest(tmp_path / "index" / "toy_1")
     assert manifest is not None
@@ -201,7 +205,7 @@ def test_each_encoder_keeps_a_snapshot_of_its_own(sqlite_tables: SqliteTables, f
     sqlite_tables.append([2], ROWS[1:2], encoder_id="other@9")
     for encoder_id, expected in [(ENCODER, [1]), ("other@9", [2]), (ENCODER, [1])]:
         live = follow(sqlite_tables, encoder_id=encoder_id)
-        until(lambda live=live: live.caught_up)
+        wait_until_caught_up(live)
         assert nearest(live, 0, k=5) == expected
         live.stop()
 
