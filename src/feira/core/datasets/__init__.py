@@ -1,0 +1,1 @@
+"""Catalogues that can be made or read without the shop."""
