@@ -74,10 +74,15 @@ class Canvas:
     """One photo in the making."""
 
     def __init__(self, rng: Random, *, wall: Colour, floor: Colour, view: View, flat: bool = False) -> None:
-        """Light the backdrop; `flat` is a sheet seen from above, without a floor line."""
+        """Light the backdrop; `flat` is a sheet seen from above, without a floor line.
+
+        `light_from` is where the light stands in studio units, -1 or 1; in a mirrored view it is on the other side of
+        the photo.
+        """
         self._rng, self.view = rng, view
-        self.light_from = -1.0 if rng.random() < 0.75 else 1.0
-        self.image = _backdrop(rng, wall, floor, light_from=self.light_from, flat=flat)
+        self._lit_side = -1.0 if rng.random() < 0.75 else 1.0
+        self.light_from = -self._lit_side if view.mirrored else self._lit_side
+        self.image = _backdrop(rng, wall, floor, light_from=self._lit_side, flat=flat)
 
     def stand_shadow(self, *, y: float, half_width: float) -> None:
         """Draw the shadow under a thing that stands on the floor at height `y`."""
@@ -149,10 +154,10 @@ class Canvas:
         radius = max(1.5, min(size) * 0.16)
         depth = np.asarray(coarse.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
         reach = max(1, round(radius * 0.8))
-        towards = np.roll(depth, round(self.light_from * reach), axis=1) - np.roll(
-            depth, round(-self.light_from * reach), axis=1
-        )
-        above = np.roll(depth, -reach, axis=0) - np.roll(depth, reach, axis=0)
+        wider = np.pad(depth, reach, mode="edge")  # a part that is cut by the photo goes on beyond it
+        rows, columns = slice(reach, reach + size[1]), slice(reach, reach + size[0])
+        towards = self._lit_side * (wider[rows, 2 * reach :] - wider[rows, : size[0]])
+        above = wider[2 * reach :, columns] - wider[: size[1], columns]
         shade = 1.0 - 0.42 * fabric.volume * (1 - depth) - 0.30 * fabric.volume * towards + 0.14 * fabric.volume * above
         if fabric.folds:
             shade += fabric.folds * self._folds(size)
@@ -174,7 +179,7 @@ class Canvas:
         """Return the soft vertical reflection of a window on a glazed side."""
         x = np.linspace(-1, 1, size[0], dtype=np.float32)[None, :]
         y = np.linspace(-1, 1, size[1], dtype=np.float32)[:, None]
-        centre = 0.48 * self.light_from
+        centre = 0.48 * self._lit_side
         return np.asarray(
             0.42 * np.exp(-(((x - centre) / 0.12) ** 2)) * np.exp(-(((y + 0.15) / 0.55) ** 4)), np.float32
         )

@@ -174,7 +174,7 @@ CLOTHING = (
         ("plain", "striped", "checked", "dotted"),
         _hat,
         bend=0.1,
-        zoom=1.12,
+        zoom=0.96,
     ),
     Kind("bag", ("Clothing", "Bags"), ("tote", "handbag", "round"), _ALL, _bag, zoom=1.12),
 )
