@@ -70,7 +70,7 @@ def feira(
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(exit_code_of(app))
+    sys.exit(exit_code_of(lambda: app(prog_name="feira")))
 
 
 if __name__ == "__main__":
