@@ -12,7 +12,7 @@ def test_a_plain_tiny_photo_has_exactly_its_colour_and_size() -> None:
 
 def test_patterns_mix_in_the_second_colour() -> None:
     for pattern in ("stripes", "checks", "dots", "gradient", "noise"):
-        pixels = photo_pixels((0, 0, 0), (64, 64), pattern, second=(255, 255, 255))  # type: ignore[arg-type]
+        pixels = photo_pixels((0, 0, 0), (64, 64), pattern, second=(255, 255, 255))
         assert 20 < pixels.mean() < 235, pattern
 
 
