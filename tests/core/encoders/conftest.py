@@ -2,16 +2,28 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
+Facts = dict[str, Any]
+Change = Callable[[Facts], object]
+
+
+class WriteModel(Protocol):
+    """Writes a model folder with the given weights, after a change to its manifest, and returns it."""
+
+    def __call__(self, *, weights: bytes = ..., change: Change = ...) -> Path: ...
+
 
 @pytest.fixture
-def model_folder(tmp_path):
-    """Return a function that writes a model folder with the given weights, after a change to its manifest."""
+def model_folder(tmp_path: Path) -> WriteModel:
+    """Return a function that writes one model folder."""
 
-    def write(*, weights=b"weights", change=dict.copy):
-        facts = {
+    def write(*, weights: bytes = b"weights", change: Change = dict.copy) -> Path:
+        facts: Facts = {
             "name": "tiny",
             "files": {"model.onnx": {"sha256": hashlib.sha256(weights).hexdigest()}},
             "input": {

@@ -1,14 +1,17 @@
 """A manifest is believed only where it makes sense and its files are the ones it speaks of."""
 
+from typing import Any
+
 import pytest
 
 from feira.core.encoders.manifest import read_manifest
 from feira.core.errors import ManifestError
+from tests.core.encoders.conftest import Change, Facts, WriteModel
 from tests.shared_files import SHARED, needs_shared
 
 
-def test_a_sound_manifest_is_read(model_folder):
-    def change(facts):
+def test_a_sound_manifest_is_read(model_folder: WriteModel) -> None:
+    def change(facts: Facts) -> None:
         facts["onnxruntime_session_config"] = {"a": "1", "b": "1"}
         facts["files"]["model.onnx"]["onnxruntime_session_config"] = {"b": "2"}
 
@@ -20,20 +23,20 @@ def test_a_sound_manifest_is_read(model_folder):
 
 
 @needs_shared("models/mobilenet_v2")
-def test_the_manifest_of_the_default_model_is_read():
+def test_the_manifest_of_the_default_model_is_read() -> None:
     manifest = read_manifest(SHARED / "models" / "mobilenet_v2")
     assert (manifest.dim, manifest.input_size, manifest.input_name) == (1280, 224, "input")
     assert manifest.session_config == {"session.disable_quant_qdq": "1"}
 
 
 @needs_shared("models/minilm")
-def test_a_text_model_is_no_image_encoder():
+def test_a_text_model_is_no_image_encoder() -> None:
     with pytest.raises(ManifestError):
         read_manifest(SHARED / "models" / "minilm")
 
 
-def remove(*path):
-    def change(facts):
+def remove(*path: str) -> Change:
+    def change(facts: Facts) -> None:
         for key in path[:-1]:
             facts = facts[key]
         del facts[path[-1]]
@@ -41,10 +44,10 @@ def remove(*path):
     return change
 
 
-def put(*path_and_value):
+def put(*path_and_value: Any) -> Change:
     *path, value = path_and_value
 
-    def change(facts):
+    def change(facts: Facts) -> None:
         for key in path[:-1]:
             facts = facts[key]
         facts[path[-1]] = value
@@ -82,14 +85,14 @@ def put(*path_and_value):
         (put("licence", 3), "licence"),
     ],
 )
-def test_a_wrong_entry_is_named(model_folder, change, said):
+def test_a_wrong_entry_is_named(model_folder: WriteModel, change: Change, said: str) -> None:
     with pytest.raises(ManifestError) as caught:
         read_manifest(model_folder(change=change))
     assert said in caught.value.message
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'"text"', b"\xff\xfe"])
-def test_a_missing_or_unreadable_manifest_is_refused(model_folder, content):
+def test_a_missing_or_unreadable_manifest_is_refused(model_folder: WriteModel, content: bytes | None) -> None:
     folder = model_folder()
     if content is None:
         (folder / "model.json").unlink()
@@ -100,7 +103,7 @@ def test_a_missing_or_unreadable_manifest_is_refused(model_folder, content):
     assert "model.json" in caught.value.message
 
 
-def test_a_missing_file_is_named(model_folder):
+def test_a_missing_file_is_named(model_folder: WriteModel) -> None:
     folder = model_folder()
     (folder / "model.onnx").unlink()
     with pytest.raises(ManifestError) as caught:
@@ -108,7 +111,7 @@ def test_a_missing_file_is_named(model_folder):
     assert "model.onnx" in caught.value.message
 
 
-def test_a_folder_without_onnx_weights_is_refused(model_folder):
+def test_a_folder_without_onnx_weights_is_refused(model_folder: WriteModel) -> None:
     with pytest.raises(ManifestError) as caught:
         read_manifest(model_folder(change=put("files", {"model.json": {"sha256": "0" * 64}})))
     assert caught.value.code == "manifest_error"

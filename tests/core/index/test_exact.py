@@ -17,7 +17,7 @@ class TestExactIndex(IndexConformance):
         return ExactIndex.load(folder, dim=dim)
 
 
-def test_equal_rows_tie_wherever_they_lie_among_real_numbers():
+def test_equal_rows_tie_wherever_they_lie_among_real_numbers() -> None:
     """A float32 matrix product may round equal rows differently by their place; the index must not show it."""
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((1003, 259)).astype(np.float32)
@@ -34,7 +34,7 @@ def test_equal_rows_tie_wherever_they_lie_among_real_numbers():
     assert [hit.photo_id for hit in hits] == [998, 1002, 1500, 1997, 2000]
 
 
-def test_the_best_are_those_of_a_plain_sort():
+def test_the_best_are_those_of_a_plain_sort() -> None:
     rng = np.random.default_rng(2)
     rows = rng.standard_normal((500, 33)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -5,10 +5,10 @@ import threading
 from feira.core.index.locking import ReadWriteLock
 
 
-def test_readers_do_not_wait_for_each_other():
+def test_readers_do_not_wait_for_each_other() -> None:
     lock, met = ReadWriteLock(), threading.Barrier(2, timeout=5)
 
-    def read():
+    def read() -> None:
         with lock.reading():
             met.wait()  # passes only while both are inside
 
@@ -19,16 +19,16 @@ def test_readers_do_not_wait_for_each_other():
     assert not met.broken
 
 
-def test_a_waiting_writer_goes_before_new_readers():
+def test_a_waiting_writer_goes_before_new_readers() -> None:
     lock, order = ReadWriteLock(), list[str]()
     writer_done, reader_done = threading.Event(), threading.Event()
 
-    def write():
+    def write() -> None:
         with lock.writing():
             order.append("writer")
         writer_done.set()
 
-    def read():
+    def read() -> None:
         with lock.reading():
             order.append("reader")
         reader_done.set()
@@ -45,7 +45,7 @@ def test_a_waiting_writer_goes_before_new_readers():
     assert order == ["writer", "reader"]
 
 
-def test_the_lock_is_free_again_after_an_error():
+def test_the_lock_is_free_again_after_an_error() -> None:
     lock = ReadWriteLock()
     for side in (lock.reading, lock.writing):
         try:

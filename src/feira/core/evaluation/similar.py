@@ -79,27 +79,26 @@ def evaluate_similar(
 
 
 def neighbour_scores(
-    found: Sequence[Sequence[Hit]], gallery_kinds: Sequence[str], query_kinds: Sequence[str]
+    found: Sequence[Sequence[Hit]], gallery_kinds: Sequence[str], query_kinds: Sequence[str], *, k: int = NEIGHBOURS
 ) -> tuple[float, float]:
-    """Return precision (divisor: number of hits wanted of the fullest query) and kNN accuracy, means over the queries.
+    """Return precision (divisor: k, also when fewer came) and kNN accuracy, means over the queries.
 
     Hits name positions in `gallery_kinds`. Each hit votes for its class with its score; negative scores do not vote,
     and of classes with equally many votes the one that comes first in the alphabet wins.
 
     >>> hits = [[Hit(0, 0.9), Hit(1, 0.5), Hit(2, 0.5)]]
-    >>> neighbour_scores(hits, ["hat", "shoe", "shoe"], ["hat"])  # one of three is a hat; 0.9 votes against 1.0
+    >>> neighbour_scores(hits, ["hat", "shoe", "shoe"], ["hat"], k=3)  # one of three is a hat; 0.9 votes against 1.0
     (0.3333333333333333, 0.0)
     """
     names = sorted(set(gallery_kinds))
     number = {name: place for place, name in enumerate(names)}
     kinds: NDArray[np.int64] = np.array([number[name] for name in gallery_kinds], dtype=np.int64)
-    wanted = max(len(hits) for hits in found)
     right, precision = 0, 0.0
     for hits, truth in zip(found, query_kinds, strict=True):
-        near = kinds[[hit.photo_id for hit in hits]]
-        votes = np.bincount(near, weights=[max(hit.score, 0.0) for hit in hits], minlength=len(names))
+        near = kinds[[hit.photo_id for hit in hits[:k]]]
+        votes = np.bincount(near, weights=[max(hit.score, 0.0) for hit in hits[:k]], minlength=len(names))
         right += names[int(votes.argmax())] == truth
-        precision += float(np.count_nonzero(near == number.get(truth, -1))) / wanted
+        precision += float(np.count_nonzero(near == number.get(truth, -1))) / k
     return precision / len(query_kinds), right / len(query_kinds)
 
 

@@ -21,6 +21,8 @@ class ScalarIndex(DenseIndex):
     The quantiser's range is fixed (±5 standard deviations after a fixed rotation) and never trained on data. So codes
     depend on nothing but their row: two indexes of the same rows have the same checksum, whatever their history.
     Scores differ from the exact ones by 0.002 at most in practice, by 0.02 in theory; equal rows score exactly equally.
+    On 3,068 photos of clothing recall@20 against the exact index is 0.996 for both of our encoders; without the
+    rotation it was 0.97 at best at this range, because a few large coordinates were clipped.
     """
 
     kind = "scalar"

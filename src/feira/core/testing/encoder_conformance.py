@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from feira.core.encoders.protocol import Encoder
-from feira.core.testing.photos import photo_pixels
+from feira.core.testing.photos import Pattern, photo_pixels
 from feira.core.types import Pixels
 
 # One part in 100,000: what float32 sums may differ by when a batch is added up in another order.
 _CLOSE = 1e-5
+_PATTERNS: list[Pattern] = ["plain", "stripes", "checks", "dots", "gradient", "noise"]
 
 
 class EncoderConformance:
@@ -34,7 +35,7 @@ class EncoderConformance:
         """More photos than a batch, of different sizes and looks."""
         looks = [
             photo_pixels((40 + 17 * place, 220 - 13 * place, 20 * place), (48 + 7 * place, 90 - 3 * place), pattern)
-            for place, pattern in enumerate(["plain", "stripes", "checks", "dots", "gradient", "noise"] * 2)
+            for place, pattern in enumerate(_PATTERNS * 2)
         ]
         return [*looks[:11], photo_pixels((255, 255, 255)), photo_pixels((0, 0, 0))]
 
