@@ -3,7 +3,8 @@
 from typing import Any
 
 import orjson
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -19,6 +20,7 @@ TITLES = {
     403: "You may not do that",
     404: "There is nothing here",
     405: "This address does not take that method",
+    406: "No media type that you take can be given",
     409: "It has changed in the meantime",
     413: "That is too large",
     415: "This media type is not taken here",
@@ -54,6 +56,10 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response
         response = Response(body, status=error.http_status)
         if error.http_status == 503:
             response["Retry-After"] = "5"
+    elif isinstance(error, RequestDataTooBig):
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        detail = f"The body has more than {most} bytes. Send less at once."
+        response = Response(problem(413, detail=detail, code="body_too_large", max_bytes=most), status=413)
     else:
         handled = exception_handler(error, context)
         if handled is None:
