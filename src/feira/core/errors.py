@@ -8,6 +8,7 @@ FeiraError
 ├── SnapshotCorrupt       a stored index does not match its checksums
 ├── SourceError           an import source cannot be read
 ├── EngineUnavailable     the engine process did not answer in time
+├── SandboxUnavailableError  the process that reads uploads does not start
 ├── Refused               a person may not do that, or not in this state
 └── Misconfigured         a setting is missing or wrong
 
@@ -34,7 +35,7 @@ class FeiraError(Exception):
 
 
 class InvalidImage(FeiraError):
-    """The bytes are not a photo we can take; `reason` is a stable word such as `too_large` or `truncated`."""
+    """The bytes are not a photo we can take; `reason` is a stable word such as `too_large_bytes` or `truncated`."""
 
     code = "invalid_image"
     http_status = 422
