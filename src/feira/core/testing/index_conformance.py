@@ -1,7 +1,9 @@
 """What every index must keep; inherit `IndexConformance` in a test module and say how to make and reopen yours."""
 
+import sys
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +192,15 @@ class IndexConformance(ABC):
         again.add([1], unit([(1, 0, 0, 0)]))
         assert again.ids() == [1]
 
+    @pytest.fixture
+    def hasty_threads(self) -> Iterator[None]:
+        """Make threads interrupt each other within a change, not only every few milliseconds."""
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        yield
+        sys.setswitchinterval(before)
+
+    @pytest.mark.usefixtures("hasty_threads")
     def test_readers_see_whole_changes_only(self) -> None:
         """One thread adds and removes photos 1 to 50 together, always as a block; a search sees all of them or none."""
         rng = np.random.default_rng(0)
@@ -215,12 +226,12 @@ class IndexConformance(ABC):
         readers = [threading.Thread(target=read) for _ in range(2)]
         for reader in readers:
             reader.start()
-        # At least 60 turns, and until the readers have seen both states; a stuck index fails instead of hanging.
+        # At least 1000 turns, and until the readers have seen both states; a stuck index fails instead of hanging.
         for turn in range(5000):
             index.add(block, rows)
             index.add(block, other)
             index.remove(block)
-            if turn >= 60 and seen >= {0, 50}:
+            if turn >= 1000 and seen >= {0, 50}:
                 break
         stop.set()
         for reader in readers:
