@@ -270,7 +270,8 @@ def test_a_database_that_was_replaced_while_stopped_is_indexed_anew_however_long
     sqlite_tables.create()
     sqlite_tables.append(list(range(1, length + 1)), ROWS[20 : 20 + length], encoder_id=ENCODER)
     second = follow(sqlite_tables)
-    until(lambda: second.seq == length)
+    wait_until_caught_up(second)
+    assert second.seq == length
     assert nearest(second, 21) == [2]
     assert second.verify().equal
 
