@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from kombu import Connection
+from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from feira.shop.jobs.registry import QUEUES
@@ -117,7 +117,8 @@ def _is_reachable(url: str) -> bool:
 
 def _empty(url: str) -> None:
     """Remove what an earlier run has left in the queues."""
-    with Connection(url) as connection, connection.channel() as channel:
-        for queue in QUEUES:
-            channel.queue_declare(queue, durable=True, auto_delete=False)
-            channel.queue_purge(queue)
+    with Connection(url) as connection:
+        for name in QUEUES:
+            queue = Queue(name, Exchange(name), routing_key=name, durable=True, channel=connection.default_channel)
+            queue.declare()
+            queue.purge()

@@ -8,12 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tests.shop.jobs.brokers import free_port
 from tests.shop.jobs.chaos.tasks import TABLES
@@ -47,17 +47,13 @@ class Service:
         assert self.process.poll() is None, f"the process ended with {self.process.returncode}"
         try:
             return bool(self.get("/readyz")[0] == 200)
-        except OSError:
+        except httpx.TransportError:
             return False
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of an answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, refusal.read().decode()
+        answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        return answer.status_code, answer.text
 
     def kill(self) -> None:
         """Kill the process and its children, with no chance to say good-bye."""

@@ -18,6 +18,8 @@ EMBEDDED_TRANSPORT = "feira.shop.jobs.transport:Transport"
 # Redis hands a message out again when its worker was silent for this long. Short, because a message about a job that
 # is still running costs one look into the ledger.
 REDIS_REDELIVERY_S = 120
+# Whoever submits must not wait for a broker that is away: one more try, then the reconciler takes over.
+PUBLISH_TRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:
@@ -28,12 +30,13 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         broker: dict[str, Any] = {
             "broker_url": "localhost",
             "broker_transport": EMBEDDED_TRANSPORT,
-            "broker_transport_options": {"path": str(path)},
+            "broker_transport_options": {**PUBLISH_TRIES, "path": str(path)},
         }
     elif url.startswith(("redis:", "rediss:")):
-        broker = {"broker_url": url, "broker_transport_options": {"visibility_timeout": REDIS_REDELIVERY_S}}
+        options = {**PUBLISH_TRIES, "visibility_timeout": REDIS_REDELIVERY_S}
+        broker = {"broker_url": url, "broker_transport_options": options}
     else:
-        broker = {"broker_url": url}
+        broker = {"broker_url": url, "broker_transport_options": PUBLISH_TRIES}
     return {
         **broker,
         "broker_connection_timeout": 3,

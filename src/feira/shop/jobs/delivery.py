@@ -1,5 +1,6 @@
 """Handing the numbers of jobs to the broker. Losing one is harmless: the reconciler hands it out again."""
 
+import time
 from datetime import datetime
 
 import structlog
@@ -15,6 +16,9 @@ from feira.shop.jobs.transport import store_at
 
 MOST_OUTSTANDING = 1000
 MOST_AGAIN_PER_PASS = 200
+BREAK_S = 10.0
+
+_do_not_try_until = float("-inf")
 
 logger = structlog.get_logger(__name__)
 
@@ -44,9 +48,16 @@ def publish(job_id: int, queue: str, *, last_published_at: datetime | None = Non
 
 
 def publish_new(job_id: int, queue: str) -> None:
-    """Hand a fresh job to the broker at once, or leave it to the reconciler when the broker holds many."""
-    if selectors.outstanding_jobs() < MOST_OUTSTANDING:
-        publish(job_id, queue)
+    """Hand a fresh job to the broker at once, or leave it to the reconciler.
+
+    It is left when the broker holds many already, and for a while after the broker could not be reached, so that a
+    page that submits work is not slowed down time and again.
+    """
+    global _do_not_try_until  # noqa: PLW0603 - a breaker is one per process
+    if time.monotonic() < _do_not_try_until or selectors.outstanding_jobs() >= MOST_OUTSTANDING:
+        return
+    if not publish(job_id, queue):
+        _do_not_try_until = time.monotonic() + BREAK_S
 
 
 def publish_due() -> int:

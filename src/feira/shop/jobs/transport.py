@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from kombu.transport import base, virtual
+from kombu.transport import virtual
 from kombu.utils.uuid import uuid
 
 from feira.shop.jobs.store import Binding, MessageStore
@@ -34,13 +34,13 @@ def store_at(path: Path) -> MessageStore:
     return MessageStore(path)
 
 
-class QoS(virtual.QoS):  # type: ignore[misc]  # kombu is untyped
+class QoS(virtual.QoS):
     """Keeps the leases of unacknowledged messages alive, from a thread of its own."""
-
-    channel: "Channel"
 
     def __init__(self, channel: "Channel", prefetch_count: int = 0) -> None:
         super().__init__(channel, prefetch_count)
+        self._store, self._lease_s = channel.store, channel.lease_s
+        self._look_soon = channel.connection.look_soon
         self._pid = os.getpid()
         self._tags: set[str] = set()
         self._tags_lock = threading.Lock()
@@ -59,26 +59,26 @@ class QoS(virtual.QoS):  # type: ignore[misc]  # kombu is untyped
     def ack(self, delivery_tag: str) -> None:
         """Delete a message that was dealt with, which makes room for the next."""
         self._forget(delivery_tag)
-        self.channel.store.done(delivery_tag)
-        self.channel.connection.look_soon()
+        self._store.done(delivery_tag)
+        self._look_soon()
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Delete a message, or leave it to whoever asks next."""
         self._forget(delivery_tag)
         if requeue:
-            self.channel.store.give_back([delivery_tag])
+            self._store.give_back([delivery_tag])
         else:
-            self.channel.store.done(delivery_tag)
-        self.channel.connection.look_soon()
+            self._store.done(delivery_tag)
+        self._look_soon()
 
-    def restore_unacked(self) -> list[Any]:
+    def restore_unacked(self) -> list[Any]:  # type: ignore[override]  # kombu expects a list, its stubs say None
         """Give back every message that was neither acknowledged nor rejected; nothing can go wrong half-way."""
-        self._flush()
         with self._tags_lock:
             tags = sorted(self._tags)
             self._tags.clear()
-        self.channel.store.give_back(tags)
-        self._delivered.clear()
+        self._store.give_back(tags)
+        self._dirty.clear()  # type: ignore[union-attr]  # the base class has made both
+        self._delivered.clear()  # type: ignore[union-attr]
         return []
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
@@ -90,31 +90,31 @@ class QoS(virtual.QoS):  # type: ignore[misc]  # kombu is untyped
     def _forget(self, delivery_tag: str) -> None:
         with self._tags_lock:
             self._tags.discard(delivery_tag)
-        self._quick_ack(delivery_tag)
+        super().ack(delivery_tag)
 
     def _renew(self) -> None:
-        store, lease_s = self.channel.store, self.channel.lease_s
-        while not self._stop.wait(lease_s / 3):
+        while not self._stop.wait(self._lease_s / 3):
             with self._tags_lock:
                 tags = sorted(self._tags)
             try:
-                store.renew(tags, lease_s=lease_s)
+                self._store.renew(tags, lease_s=self._lease_s)
             except sqlite3.OperationalError:
                 # Busy for longer than the store waits. Two more tries fit into the term.
                 continue
 
 
-class Channel(virtual.Channel):  # type: ignore[misc]  # kombu is untyped
+class Channel(virtual.Channel):
     """Translates kombu's words into the store's."""
 
     QoS = QoS
+    connection: "Transport"
     supports_fanout = True
     # Nothing is published again at the end of a channel: the messages are still in the file.
     do_restore = True
 
     def __init__(self, connection: "Transport", **options: Any) -> None:
         super().__init__(connection, **options)
-        given = connection.client.transport_options
+        given = _options_of(connection.client)
         self.store = store_at(Path(given["path"]))
         self.lease_s = float(given.get("lease_s", LEASE_S))
         self._unacknowledged: set[str] = set()
@@ -132,11 +132,17 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu is untyped
     def basic_get(self, queue: str, no_ack: bool = False, **options: Any) -> Any:
         """Return the next message of a queue, or None."""
         message = super().basic_get(queue, no_ack=no_ack, **options)
-        if message is not None and no_ack:
+        if message is not None and message.delivery_tag is not None and no_ack:
             self.store.done(message.delivery_tag)
         return message
 
-    def queue_delete(self, queue: str, *_if_unused: bool, if_empty: bool = False, **_options: Any) -> None:
+    def queue_delete(
+        self,
+        queue: str,
+        if_unused: bool = False,  # noqa: ARG002 - kombu's signature
+        if_empty: bool = False,
+        **_options: Any,
+    ) -> None:
         """Delete a queue; whether it is in use is not known here, so `if_unused` asks for nothing."""
         if if_empty and self.store.ready(queue):
             return
@@ -144,22 +150,27 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu is untyped
         self.state.queue_bindings_delete(queue)
 
     def queue_unbind(
-        self, queue: str, exchange: str = "", routing_key: str = "", arguments: Any = None, **_options: Any
+        self,
+        queue: str,
+        exchange: str | None = None,
+        routing_key: str = "",
+        arguments: dict[str, Any] | None = None,
+        **_options: Any,
     ) -> None:
         """Undo a binding."""
+        exchange = exchange or ""
         self.state.binding_delete(queue, exchange, routing_key)
-        self.store.unbind(
-            exchange, _binding(*self.typeof(exchange).prepare_bind(queue, exchange, routing_key, arguments))
-        )
+        bound: Any = self.typeof(exchange).prepare_bind(queue, exchange, routing_key, arguments)
+        self.store.unbind(exchange, _binding(*bound))
 
     def get_table(self, exchange: str) -> list[tuple[str, str, str]]:
         """Return the bindings of an exchange, as every process sees them."""
         return [(bound.routing_key, bound.pattern, bound.queue) for bound in self.store.bindings(exchange)]
 
-    def prepare_queue_arguments(self, arguments: dict[str, Any], **options: Any) -> dict[str, Any]:
-        """Keep what a queue's declaration says about its expiry."""
-        prepared: dict[str, Any] = base.to_rabbitmq_queue_arguments(arguments, **options)
-        return prepared
+    def prepare_queue_arguments(self, arguments: dict[str, Any] | None, **options: Any) -> dict[str, Any]:
+        """Keep what a queue's declaration says about its expiry, in the words of AMQP."""
+        expires_s = options.get("expires")
+        return {**(arguments or {}), **({"x-expires": int(1000 * expires_s)} if expires_s else {})}
 
     def _new_queue(self, queue: str, **options: Any) -> None:
         expires_ms = (options.get("arguments") or {}).get("x-expires")
@@ -208,7 +219,7 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu is untyped
             self.store.let_pass(queue, idle_s=idle_s)
 
 
-class Transport(virtual.Transport):  # type: ignore[misc]  # kombu is untyped
+class Transport(virtual.Transport):
     """A connection to the file, in an event loop or blocking."""
 
     Channel = Channel
@@ -222,7 +233,7 @@ class Transport(virtual.Transport):  # type: ignore[misc]  # kombu is untyped
 
     def __init__(self, client: Any, **options: Any) -> None:
         super().__init__(client, **options)
-        self._store = store_at(Path(client.transport_options["path"]))
+        self._store = store_at(Path(_options_of(client)["path"]))
         self._loop: Any = None
         self._is_look_planned = False
         self._seen: tuple[int, int] | None = None
@@ -258,7 +269,7 @@ class Transport(virtual.Transport):  # type: ignore[misc]  # kombu is untyped
         self._seen = self._store.changes()
         for _ in range(MOST_PER_TICK):
             try:
-                self.cycle.get(self._deliver)
+                self.cycle.get(self._deliver)  # type: ignore[union-attr]  # the base class has made it
             except Empty:
                 return
         self.look_soon()
@@ -266,3 +277,8 @@ class Transport(virtual.Transport):  # type: ignore[misc]  # kombu is untyped
 
 def _binding(routing_key: str | None, pattern: str | None, queue: str) -> Binding:
     return Binding(routing_key or "", pattern or "", queue)
+
+
+def _options_of(client: Any) -> dict[str, Any]:
+    options: dict[str, Any] = client.transport_options or {}
+    return options

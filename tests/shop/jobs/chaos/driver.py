@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db import transaction
 
+from feira.settings import load_settings
 from feira.shop.jobs import services
 from feira.shop.jobs.celery import app
+from feira.shop.web.logs import configure_logs
 
 
 class ChangedMind(Exception):
@@ -16,6 +18,7 @@ class ChangedMind(Exception):
 
 def obey() -> None:
     """Answer every order until stdin ends."""
+    configure_logs(load_settings())
     for line in sys.stdin:
         print(json.dumps(_do(**json.loads(line))), flush=True)  # noqa: T201 - the answer
 
