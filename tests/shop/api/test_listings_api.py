@@ -1,5 +1,6 @@
 """Listings and categories over the API."""
 
+import json
 from typing import Any
 
 import pytest
@@ -160,12 +161,8 @@ def test_a_listing_is_posted_with_its_photos_in_order_and_found_at_once(world: W
     )
     listing = posted.json()
     assert posted.status_code == 201, listing
-    assert (listing["state"], listing["price"], listing["currency"], listing["is_own"]) == (
-        "live",
-        "19.90",
-        "USD",
-        True,
-    )
+    assert (listing["state"], listing["is_own"]) == ("live", True)
+    assert (listing["price"], listing["currency"]) == ("19.90", "USD")
     assert [photo["id"] for photo in listing["photos"]] == photos[::-1]
     assert [(value["code"], value["value"]) for value in listing["attributes"]] == [("colour", "Blue")]
     assert APIClient().get(posted["Location"]).json() == {**listing, "is_own": False}
@@ -201,7 +198,8 @@ def test_a_listing_that_cannot_be_kept_is_refused_and_leaves_nothing(
 ) -> None:
     ensure_attribute(code="weight", kind=Attribute.Kind.NUMBER, category=world.live.category)
     before = Listing.objects.count()
-    refused = signed_in(world.owner).post(LISTINGS, new_listing(**changes), format="json")
+    body = json.dumps(new_listing(**changes))  # unlike the test client's own, it can write half a surrogate pair
+    refused = signed_in(world.owner).post(LISTINGS, body, content_type="application/json")
     problem = refused.json()
     assert refused.status_code == status, problem
     assert (problem["field"] if status == 422 else next(iter(problem["errors"]))) == names

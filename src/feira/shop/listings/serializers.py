@@ -8,10 +8,10 @@ from rest_framework import serializers
 
 from feira.shop.listings.models import Listing, ListingAttribute
 from feira.shop.listings.selectors import PAGE_SIZE, SORTS, ListingFilter
+from feira.shop.photos.selectors import ROW_ID_MAX
 
 ATTRIBUTE_PREFIX = "attr_"
 MOST_ATTRIBUTES = 50
-ROW_ID_MAX = 2**63 - 1
 PRICE = {"max_digits": 12, "decimal_places": 2, "min_value": Decimal(0)}
 
 

@@ -11,6 +11,7 @@ from feira.core.types import Matrix
 from feira.shop.accounts.models import Account
 from feira.shop.photos.models import Embedding, Photo
 
+ROW_ID_MAX = 2**63 - 1
 Visitor = Account | AnonymousUser
 
 # The columns that a picture on a page needs; a page reads these by `.values()` instead of model instances.
@@ -67,7 +68,7 @@ def rendition_visible_to(visitor: Visitor, *, photo_id: int, name: str, digest_s
 
 def photos_owned_by(account: Account, photo_ids: Iterable[int]) -> list[Photo]:
     """Return those of the photos that the account uploaded, in the order asked for."""
-    wanted = list(photo_ids)
+    wanted = [photo_id for photo_id in photo_ids if photo_id <= ROW_ID_MAX]
     found = Photo.objects.filter(owner=account).in_bulk(wanted)
     return [found[photo_id] for photo_id in wanted if photo_id in found]
 
