@@ -52,6 +52,12 @@ def read_running(data_dir: Path) -> RunningShop | None:
     return RunningShop(**facts, processes=processes)
 
 
+def engine_address(data_dir: Path, *, otherwise: str) -> str:
+    """Return where the engine answers: the one of this data folder's supervisor, else the one named."""
+    shop = read_running(data_dir)
+    return shop.processes["engine"].url if shop and "engine" in shop.processes else otherwise
+
+
 def forget_running(data_dir: Path) -> None:
     """Remove the state file."""
     (data_dir / STATE_NAME).unlink(missing_ok=True)

@@ -1,11 +1,9 @@
 """The checks of `feira check` and `feira test`, one after the other, each under a heading."""
 
-import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +41,14 @@ CHECKS = (
 )
 
 
-def run_stages(stages: Sequence[Stage], *, root: Path, fix: bool = False, env: Mapping[str, str] | None = None) -> int:
+def run_stages(stages: Sequence[Stage], *, root: Path, fix: bool = False) -> int:
     """Run the stages until one fails; return that one's exit code, 0 when all passed."""
     for stage in stages:
         say(f"\n=== {stage.heading}")
         started = time.monotonic()
         if fix and stage.fix:
-            subprocess.run(stage.fix, cwd=root, env=env, check=False)
-        code = subprocess.run(stage.command, cwd=root, env=env, check=False).returncode
+            subprocess.run(stage.fix, cwd=root, check=False)
+        code = subprocess.run(stage.command, cwd=root, check=False).returncode
         if code:
             again = f" Repair what can be repaired: feira check {stage.name} --fix" if stage.fix else ""
             say(f"=== {stage.heading}: FAILED.{again}")
@@ -60,12 +58,5 @@ def run_stages(stages: Sequence[Stage], *, root: Path, fix: bool = False, env: M
 
 
 def run_pytest(arguments: Sequence[str], *, root: Path) -> int:
-    """Run pytest on a data folder of its own and return its exit code; its summary is the last thing printed.
-
-    The operator's settings do not reach the tests, except FEIRA_TEST_* ones, which are for them.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FEIRA_")}
-    meant = {name: value for name, value in os.environ.items() if name.startswith("FEIRA_TEST_")}
-    with tempfile.TemporaryDirectory(prefix="feira-test-") as data:
-        env = {**kept, **meant, "FEIRA_DATA_DIR": data}
-        return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=root, env=env, check=False).returncode
+    """Run pytest and return its exit code; its summary is the last thing printed."""
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=root, check=False).returncode

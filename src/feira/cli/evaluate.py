@@ -1,0 +1,83 @@
+"""`feira evaluate`: how good the encoders are, on photos whose folders say what they show."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from feira.cli.console import progress, say, show_json, show_table
+from feira.core.errors import FeiraError, Refused
+from feira.core.evaluation.similar import evaluate_similar, labelled_photos
+from feira.engine.registry import list_encoders, open_encoder
+from feira.settings import load_settings
+
+app = typer.Typer(help="Measure how well encoders find what looks alike.", no_args_is_help=True)
+EXAMPLE = "[bold]feira evaluate similar --gallery clothing/train --queries clothing/test --json[/]"
+
+
+@app.callback()
+def group() -> None:
+    """Measure how well encoders find what looks alike."""
+
+
+@app.command(epilog=f"Example: {EXAMPLE}")
+def similar(
+    gallery: Annotated[Path, typer.Option(metavar="DIR", help="Photos to find, one sub-folder per class.")],
+    queries: Annotated[Path, typer.Option(metavar="DIR", help="Photos to search with, in folders of the same names.")],
+    *,
+    encoder: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="May be given again.  [default: every usable one]")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR]")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores for one encoder.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+) -> None:
+    """Search every query photo in the gallery and count how often its own class comes back.
+
+    Prints, per encoder, precision_at_10 (share of the ten nearest with the query's class), knn10_accuracy (class with
+    most of their votes, weighted by similarity, is right), counts and speed.
+    """
+    models_dir = (models or load_settings().resolved_models_dir()).resolve()
+    total = len(labelled_photos(gallery)) + len(labelled_photos(queries))
+    rows = []
+    for name in encoder or usable_encoders(models_dir):
+        try:
+            rows.append(measured(name, gallery, queries, models_dir=models_dir, threads=threads, total=total))
+        except FeiraError as error:
+            if encoder:
+                raise
+            say(f"{name} is left out: {error.message}")
+    if not rows:
+        raise Refused("No encoder could be measured; the lines above say why.")
+    if json:
+        show_json(rows)
+    else:
+        show_table(
+            [{name: round(fact, 4) if isinstance(fact, float) else fact for name, fact in row.items()} for row in rows]
+        )
+
+
+def usable_encoders(models_dir: Path) -> list[str]:
+    """Return the names of encoders that can be opened, having said why others cannot."""
+    cards = list_encoders(models_dir)
+    for card in cards:
+        if not card.is_valid:
+            say(f"{card.name} is left out: {card.fault}")
+    return [card.name for card in cards if card.is_valid]
+
+
+def measured(name: str, gallery: Path, queries: Path, *, models_dir: Path, threads: int, total: int) -> dict[str, Any]:
+    """Return the facts of one encoder."""
+    opened = open_encoder(name, models_dir=models_dir, threads=threads)
+    with progress(opened.encoder_id, total) as advance:
+        seen = 0
+
+        def follow(done: int, _total: int) -> None:
+            nonlocal seen
+            advance(done - seen)
+            seen = done
+
+        return asdict(evaluate_similar(gallery, queries, opened, progress=follow))
