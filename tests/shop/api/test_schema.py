@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -27,7 +28,7 @@ from tests.shop.api.conftest import World
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = {"get", "put", "post", "patch", "delete"}
-EXAMPLES_PER_OPERATION = 12
+EXAMPLES_PER_OPERATION = 25
 
 
 def read_schema() -> dict[str, Any]:
@@ -83,6 +84,9 @@ def test_made_up_requests_get_answers_that_the_schema_describes(path: str, metho
     config = schemathesis.Config()
     schema = schemathesis.openapi.from_wsgi("/api/v1/schema/?format=json", get_wsgi_application(), config=config)
     operation = schema[path][method.upper()]
+    modes = [GenerationMode.POSITIVE]
+    if "parameters" in operation.definition.raw or "requestBody" in operation.definition.raw:
+        modes.append(GenerationMode.NEGATIVE)
     _token, secret = issue_token(account=world.owner, name="fuzz")
     headers = {"Authorization": f"Bearer {secret}"}
     # Half of the requests name things that are there.
@@ -96,7 +100,7 @@ def test_made_up_requests_get_answers_that_the_schema_describes(path: str, metho
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy(), real=st.booleans())
+    @given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes]), real=st.booleans())
     def answers_as_described(case: schemathesis.Case, real: bool) -> None:
         if real:
             case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
