@@ -214,5 +214,6 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
-SILENCED_SYSTEM_CHECKS: list[str] = []
+# An address is unique whatever its case, by a constraint that the check does not see.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 LOGGING_CONFIG = None  # feira.shop.web.logs configures structlog when a process starts
