@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from django.db import connection
+from django.db.models import Q
 
 from feira.cli.console import progress, say, show_json
 from feira.core.errors import Refused
@@ -22,7 +23,7 @@ from feira.shop.listings.samples import with_sample_facts
 
 POLL_S = 0.3
 PATIENCE_S = 120.0
-KINDS_AFTER = "photos."
+AFTERWARDS = Q(kind__startswith="photos.") | Q(kind__startswith="feed.")
 
 app = typer.Typer(
     epilog="Examples: [bold]feira import catalogue.csv --seller 'Old Mill'[/], [bold]feira import photos/ --samples[/]."
@@ -105,7 +106,7 @@ def _follow_embedding() -> None:
 
 
 def _jobs_about_photos() -> int:
-    return Job.objects.filter(state__in=UNFINISHED, kind__startswith=KINDS_AFTER).count()
+    return Job.objects.filter(AFTERWARDS, state__in=UNFINISHED).count()
 
 
 def write_report(run: ImportRun, report: Path | None) -> Path | None:

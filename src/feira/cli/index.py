@@ -127,7 +127,7 @@ def wait_until_back(engine: RunningProcess) -> Any:
             continue
         if found.ready:
             return found
-    raise Refused(f"The engine at {engine.url} did not come back in {BACK_WITHIN_S:.0f} s. Look at feira up's log.")
+    raise Refused(f"The engine at {engine.url} is not back after {BACK_WITHIN_S:.0f} s. See feira up's log.")
 
 
 @contextmanager

@@ -32,6 +32,7 @@ COMMANDS = {
     "worker": LazyCommand("feira.cli.worker", "Work on jobs.", PROCESSES, needs_shop=True),
     "engine": LazyCommand("feira.cli.engine", "Serve encoder and index.", PROCESSES),
     "beat": LazyCommand("feira.cli.beat", "Start what recurs.", PROCESSES, needs_shop=True),
+    "fill-demo": LazyCommand("feira.cli.fill_demo", "Demo's part in Django.", SHOP, needs_shop=True, hidden=True),
     "examine-shop": LazyCommand(
         "feira.cli.examine_shop", "Doctor's look into Django.", CARE, needs_shop=True, hidden=True
     ),
