@@ -71,11 +71,12 @@ def _redis(folder: Path, port: int) -> tuple["subprocess.Popen[bytes]", str]:
 def _rabbitmq(folder: Path, port: int) -> tuple["subprocess.Popen[bytes]", str]:
     # Debian's /usr/sbin/rabbitmq-server changes to another user; the program behind it runs as anybody.
     program = _program("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server")
+    config = folder / "rabbitmq.conf"
+    config.write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
     places = {
         "HOME": str(folder),
         "RABBITMQ_NODENAME": f"feira-test-{port}@localhost",
-        "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_CONFIG_FILE": str(config),
         "RABBITMQ_DIST_PORT": str(free_port()),
         "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
         "RABBITMQ_LOG_BASE": str(folder / "log"),
