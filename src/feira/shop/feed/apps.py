@@ -1,5 +1,7 @@
 """The app `feed`."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class FeedConfig(AppConfig):
 
     name = "feira.shop.feed"
     label = "feed"
+
+    def ready(self) -> None:
+        """Let cards have hearts."""
+        import_module("feira.shop.feed.hearts")

@@ -129,7 +129,8 @@ def withdraw(photo_ids: Sequence[int], *, hide: bool) -> None:
     searchable = list(locked.filter(searchable=True).values_list("pk", flat=True))
     Photo.objects.filter(pk__in=photo_ids).update(searchable=False, **({"is_public": False} if hide else {}))
     if searchable:
-        append_to_index_log(IndexLogEntry.REMOVE, searchable)
+        seq = append_to_index_log(IndexLogEntry.REMOVE, searchable)
+        jobs.announce("photos.withdrawn", {"photo_ids": searchable, "seq": seq})
 
 
 def append_to_index_log(op: int, photo_ids: Sequence[int]) -> int:

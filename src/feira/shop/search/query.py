@@ -68,7 +68,7 @@ class SearchQuery:
 
     def to_url(self) -> str:
         """Return the parameters as they stand behind the `?`, nothing for the empty query."""
-        return urlencode(list(self._parameters()))
+        return urlencode(list(self.parameters()))
 
     def changed(self, **changes: object) -> "SearchQuery":
         """Return the query with other values, from its first page."""
@@ -90,7 +90,8 @@ class SearchQuery:
         attributes = {**self.passing.attributes, code: values}
         return self.filtered(attributes={key: attributes[key] for key in sorted(attributes) if attributes[key]})
 
-    def _parameters(self) -> Iterator[tuple[str, str]]:
+    def parameters(self) -> Iterator[tuple[str, str]]:
+        """Yield the query as names and values."""
         passing = self.passing
         single = {
             "q": self.text,

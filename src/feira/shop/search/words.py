@@ -6,7 +6,7 @@ does not count, and neither do accents on Latin letters.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MOST_TERMS = 16
 MOST_CHARACTERS = 200
@@ -18,15 +18,19 @@ _ACCENTED = re.compile("([A-Za-z])[\u0300-\u036f]+")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word, or the words of a phrase that stand side by side; `is_open` lets the word go on, as in `sho…`."""
+    """One word, or the words of a phrase that stand side by side; `is_open` lets the word go on, as in `sho…`.
+
+    `typed` is how it was written, for people to read.
+    """
 
     words: tuple[str, ...]
     is_open: bool = False
+    typed: str = field(default="", compare=False, repr=False)
 
     @property
     def text(self) -> str:
-        """The term as it is typed."""
-        return f'"{" ".join(self.words)}"' if len(self.words) > 1 else self.words[0]
+        """The term as one would type it."""
+        return self.typed or (f'"{" ".join(self.words)}"' if len(self.words) > 1 else self.words[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,17 @@ class Words:
 
     def __bool__(self) -> bool:
         return bool(self.wanted or self.unwanted)
+
+    @property
+    def text(self) -> str:
+        """The words as one would type them."""
+        return " ".join([*(term.text for term in self.wanted), *(f"-{term.text}" for term in self.unwanted)])
+
+    def without(self, term: Term) -> "Words":
+        """Return the words with one term taken out."""
+        return Words(
+            tuple(kept for kept in self.wanted if kept != term), tuple(kept for kept in self.unwanted if kept != term)
+        )
 
 
 def folded(text: str) -> str:
@@ -76,5 +91,6 @@ def parse_words(text: str) -> Words:
             continue
         is_last = part.end() == len(text.rstrip()) and part["phrase"] is None
         # "t-shirt" is a phrase: its two words have to stand side by side.
-        (unwanted if part["minus"] else wanted).append(Term(words, is_open=is_last and not part["minus"]))
+        term = Term(words, is_open=is_last and not part["minus"], typed=part[0].removeprefix("-"))
+        (unwanted if part["minus"] else wanted).append(term)
     return Words(tuple(dict.fromkeys(wanted)), tuple(dict.fromkeys(unwanted)))

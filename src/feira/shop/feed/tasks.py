@@ -1,0 +1,32 @@
+"""Jobs that keep neighbours up to date as photos come and go."""
+
+from feira.shop.feed import services
+from feira.shop.feed.selectors import listings_gone_with
+from feira.shop.jobs.registry import job, subscriber
+from feira.shop.jobs.running import RunningJob
+
+# The engine may be away for long; its work waits rather than fails.
+ENGINE_ATTEMPTS = 1000
+MOST_WAIT_S = 60.0
+
+
+@subscriber("photos.indexed")
+@job("feed.update_neighbours", queue="inference", max_attempts=ENGINE_ATTEMPTS, max_backoff_s=MOST_WAIT_S)
+def update_neighbours(job: RunningJob, *, photo_ids: list[int], seq: int) -> None:
+    """Find the neighbours of the listings whose photos were indexed, and enter those listings into theirs."""
+    services.wait_for_index(seq)
+    found = services.find_neighbours_of_photos(photo_ids)
+    with job.committing() as result:
+        result["lists"] = services.enter_neighbours(found)
+
+
+@subscriber("photos.withdrawn")
+@job("feed.leave_neighbours", queue="inference", max_attempts=ENGINE_ATTEMPTS, max_backoff_s=MOST_WAIT_S)
+def leave_neighbours(job: RunningJob, *, photo_ids: list[int], seq: int) -> None:
+    """Take the listings that went with their photos out of the lists they are in, and fill up those lists."""
+    services.wait_for_index(seq)
+    gone = listings_gone_with(photo_ids)
+    # The index is past the withdrawal, so what is found anew does not hold what has gone.
+    found = services.find_neighbours(services.lists_made_short_without(gone))
+    with job.committing() as result:
+        result["lists"] = services.leave_neighbours(gone) + services.enter_neighbours(found)

@@ -1,0 +1,91 @@
+"""Searching over the API, open to anyone."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from feira.shop.photos.uploads import refuse_large_body, upload_content
+from feira.shop.search.query import SearchQuery
+from feira.shop.search.serializers import PhotoSearchSerializer, SearchAnswerSerializer, SearchAskedSerializer
+from feira.shop.search.services import SearchAnswer, search_listings, take_query_photo
+from feira.shop.search.throttles import PhotoThrottle
+from feira.shop.search.uploads import remember_upload, searcher_of
+
+
+class SearchView(APIView):
+    """Finding listings."""
+
+    permission_classes: ClassVar = [AllowAny]
+
+    @extend_schema(
+        operation_id="search",
+        summary="Find listings by words, by a photo, or both",
+        description=(
+            "Filter by a choice attribute with `attr_` and its code, as in `attr_colour=red`. Without words and photo "
+            "everything for sale is listed, newest first."
+        ),
+        tags=["search"],
+        parameters=[SearchAskedSerializer],
+        responses=SearchAnswerSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with one page."""
+        asked = SearchAskedSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        return _answer(request, asked.as_query(), asked.validated_data)
+
+
+class PhotoSearchView(APIView):
+    """Finding listings by a photo that is sent along."""
+
+    permission_classes: ClassVar = [AllowAny]
+    parser_classes: ClassVar = [MultiPartParser]
+    throttle_classes: ClassVar = [PhotoThrottle]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a body that is too large before anything reads it."""
+        refuse_large_body(request)
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="search_by_photo",
+        summary="Find listings by sending a photo",
+        description=(
+            "The answer names the photo, for further pages by `GET /api/v1/search/?photo=…` with the same account or "
+            "session. The photo is shown to nobody else."
+        ),
+        tags=["search"],
+        request={"multipart/form-data": PhotoSearchSerializer},
+        responses=SearchAnswerSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Take the photo and answer with the first page."""
+        asked = PhotoSearchSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        photo = take_query_photo(content=upload_content(asked.validated_data["photo"]), visitor=request.user)
+        remember_upload(request, photo.pk)
+        return _answer(request, asked.as_query().changed(photo_id=photo.pk), asked.validated_data)
+
+
+def _answer(request: Request, query: SearchQuery, given: dict[str, Any]) -> Response:
+    answer = search_listings(query, searcher_of(request), size=given["limit"], with_facets=given["facets"])
+    return Response(answer_body(answer, with_facets=given["facets"]))
+
+
+def answer_body(answer: SearchAnswer, *, with_facets: bool) -> dict[str, Any]:
+    """Return an answer as the API shows it."""
+    body = {
+        "results": answer.cards,
+        "next_cursor": answer.next_cursor,
+        "total": answer.total,
+        "took_ms": round(answer.took_ms, 1),
+        "did_you_mean": answer.did_you_mean,
+        "photo": answer.photo.id if answer.photo else None,
+        "photo_unanswered": answer.is_photo_unanswered,
+    }
+    return {**body, "facets": answer.facets} if with_facets else body

@@ -1,0 +1,68 @@
+"""Which photos a visitor may search with."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from feira.core.errors import FeiraError
+from feira.shop.listings.selectors import listings_visible_to
+from feira.shop.photos.models import Photo
+from feira.shop.photos.selectors import Visitor
+from feira.shop.search.query import SearchQuery
+
+
+class PhotoNotFound(FeiraError):
+    """The query names a photo or listing that is not there, or not this visitor's to use."""
+
+    code = "photo_not_found"
+    http_status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Who searches: an account or a guest, and the photos that were uploaded from this browser."""
+
+    visitor: Visitor
+    uploaded: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPhoto:
+    """A photo to compare with; `title` names the listing when the query asked for one."""
+
+    id: int
+    renditions: dict[str, Any]
+    title: str = ""
+
+
+def query_photo(query: SearchQuery, searcher: Searcher) -> QueryPhoto | None:
+    """Return the photo that the query names, None when it names none; one query.
+
+    A public photo may be used by everybody, an upload by who uploaded it.
+
+    Raises:
+        PhotoNotFound: it is not there, or somebody else's.
+    """
+    if query.photo_id is not None:
+        return _photo(query.photo_id, searcher)
+    if query.listing_id is not None:
+        return _cover(query.listing_id, searcher)
+    return None
+
+
+def _photo(photo_id: int, searcher: Searcher) -> QueryPhoto:
+    row = Photo.objects.filter(pk=photo_id).values("renditions", "is_public", "owner_id").first()
+    is_own = row is not None and (
+        row["owner_id"] == searcher.visitor.pk if row["owner_id"] else photo_id in searcher.uploaded
+    )
+    if row is None or not (row["is_public"] or is_own):
+        raise PhotoNotFound("This photo is not yours, or it is gone. Choose a photo again.", photo=photo_id)
+    return QueryPhoto(photo_id, row["renditions"])
+
+
+def _cover(listing_id: int, searcher: Searcher) -> QueryPhoto:
+    listings = listings_visible_to(searcher.visitor).filter(pk=listing_id, cover__isnull=False)
+    row = listings.values("title", "cover_id", "cover__renditions").first()
+    if row is None:
+        raise PhotoNotFound("There is no such listing with a photo, or you may not see it.", listing=listing_id)
+    return QueryPhoto(row["cover_id"], row["cover__renditions"], row["title"])
