@@ -61,4 +61,3 @@ if (form && input) {
 
 // A plain file field sends itself once a photo is chosen.
 document.querySelector("[data-send-on-choice]")?.addEventListener("change", (event) => event.target.form.requestSubmit());
-for (const spare of document.querySelectorAll("[data-no-script]")) spare.hidden = true;

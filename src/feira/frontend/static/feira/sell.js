@@ -181,7 +181,6 @@ if (form) {
     if (picture.src !== cover.src) picture.src = cover.src;
   }
 
-  for (const spare of form.querySelectorAll("[data-no-script]")) spare.hidden = true;
   fillBest();
   drawPreview();
 }
