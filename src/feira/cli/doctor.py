@@ -95,7 +95,8 @@ def settings_given(settings: Settings) -> list[str]:
     given = []
     for name in sorted(settings.model_fields_set):
         value = str(getattr(settings, name))
-        given.append(f"{ENV_PREFIX}{name.upper()}={masked(name, value)}")
+        if value:
+            given.append(f"{ENV_PREFIX}{name.upper()}={masked(name, value)}")
     return given
 
 

@@ -36,7 +36,13 @@ def examine_database() -> list[Finding]:
     try:
         waiting = migrations_waiting()
     except DatabaseError as error:
-        return [fail("database", f"{kind}: {error}".strip(), "Check FEIRA_DATABASE_URL and that the server runs.")]
+        return [
+            fail(
+                "database",
+                f"{kind}: {' '.join(str(error).split())}",
+                "Check FEIRA_DATABASE_URL and that the server runs.",
+            )
+        ]
     if waiting:
         return [warn("database", f"{kind}, {waiting} migrations wait", "Run `feira migrate`; `feira up` does it, too.")]
     people, listings = Account.objects.count(), Listing.objects.count()

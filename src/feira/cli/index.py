@@ -72,7 +72,7 @@ def rebuild(json: AsJson = False) -> None:
     shop = read_running(settings.data_dir.resolve())
     engine = shop.processes.get("engine") if shop else None
     if engine is None and is_answering():
-        raise Refused(f"An engine runs at {client().url} and would write its old index down. Stop it first.")
+        raise Refused(f"An engine at {client().url} would write its old index down. Stop it first.")
     if engine is not None and engine.pid is not None:
         # Not SIGTERM: a clean stop would write the snapshot that is being thrown away.
         os.kill(engine.pid, signal.SIGKILL)
@@ -96,7 +96,7 @@ def refuse_difference(found: Verification) -> None:
     """Raise IndexDiffers unless the index equals its rebuild."""
     if not found.equal:
         raise IndexDiffers(
-            f"The index differs from its log in {found.differences} of {found.photos} photos. Run `feira index rebuild`."
+            f"The index differs from its log in {found.differences} photos. Run `feira index rebuild`."
         )
 
 
@@ -127,7 +127,7 @@ def wait_until_back(engine: RunningProcess) -> Any:
             continue
         if found.ready:
             return found
-    raise Refused(f"The engine at {engine.url} is not back after {BACK_WITHIN_S:.0f} s. See feira up's log.")
+    raise Refused(f"The engine at {engine.url} is not back in time; see its log.")
 
 
 @contextmanager
