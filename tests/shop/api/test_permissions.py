@@ -50,6 +50,8 @@ CASES = [
     Case("delete", "listings/<int:listing_id>/like/", (401, 404, 204, 204), "draft"),
     Case("post", "photos/", (401, 201, 201, 201)),
     Case("get", "photos/<int:photo_id>/", (401, 404, 200, 404)),
+    Case("get", "search/", OPEN),
+    Case("post", "search/photo/", OPEN),
     Case("get", "me/", (401, 200, 200, 200)),
     Case("patch", "me/", (401, 200, 200, 200)),
     Case("get", "me/listings/", (401, 200, 200, 200)),
@@ -70,7 +72,7 @@ def body_of(case: Case, world: World) -> dict[str, Any]:
             listing = getattr(world, case.thing)
             places = [{"id": placed.photo_id} for placed in listing.listing_photos.all()]
             return {"data": {"photos": places}, "format": "json"}
-        case "post", "photos/":
+        case "post", "photos/" | "search/photo/":
             return {"data": upload(), "format": "multipart"}
         case "post", "me/tokens/":
             return {"data": {"name": "new"}, "format": "json"}

@@ -50,7 +50,10 @@ class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
 
 
 class ProblemAwareSchema(AutoSchema):
-    """Adds to each operation the problem documents it may answer with."""
+    """Adds to each operation the problem documents it may answer with.
+
+    They follow from the method and the address; a view names others in `further_problems`, as in `("404",)`.
+    """
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         """Return the operation with its problems; those that the view documents itself stay as they are."""
@@ -64,7 +67,7 @@ class ProblemAwareSchema(AutoSchema):
         return operation
 
     def _possible_problems(self, operation: dict[str, Any]) -> list[str]:
-        possible = {"400", "401", "406", "429"}
+        possible = {"400", "401", "406", "429", *getattr(self.view, "further_problems", ())}
         if "{" in self.path:
             possible.add("404")
         if self.method not in ("GET", "HEAD"):
