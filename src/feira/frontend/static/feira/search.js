@@ -11,11 +11,9 @@ function searchBy(file) {
   carrier.items.add(file);
   input.files = carrier.files;
   // Words that stand in the field go along, so that a photo can be narrowed by words.
-  const words = document.querySelector("input[name='q']")?.value.trim();
-  if (words) {
-    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "q", value: words });
-    form.append(field);
-  }
+  const words = [...document.querySelectorAll("input[type='search'][name='q']")].map((field) => field.value.trim()).find(Boolean);
+  form.querySelector("input[name='q']")?.remove();
+  if (words) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "q", value: words }));
   const waiting = document.createElement("div");
   waiting.className = "searching";
   const picture = Object.assign(new Image(), { src: URL.createObjectURL(file), alt: "" });
