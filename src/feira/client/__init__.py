@@ -19,6 +19,7 @@ from feira.client.errors import (
     NotAllowed,
     NotFound,
     NotSignedIn,
+    NotUnderstood,
     Unreachable,
 )
 from feira.client.records import Card, Category, Listing, Me, OwnPhoto, Photo, Token
@@ -37,6 +38,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "NotSignedIn",
+    "NotUnderstood",
     "OwnPhoto",
     "Photo",
     "SearchResults",

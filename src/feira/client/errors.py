@@ -7,6 +7,7 @@ FeiraApiError       the shop refused, or could not be asked
 ├── Conflict        not in this state (409)
 ├── Invalid         the request or its content cannot be used (400, 413, 415, 422)
 ├── Busy            too many requests, or the shop is overloaded (429, 503); `retry_after_s` says when to go on
+├── NotUnderstood   an answer that is none of a Feira shop
 └── Unreachable     no answer at all: wrong address, no network, too slow
 """
 
@@ -65,6 +66,14 @@ class Unreachable(FeiraApiError):
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(0, "unreachable", f"No answer from {url}: {reason}. Is the shop running there?", {"url": url})
+
+
+class NotUnderstood(FeiraApiError):
+    """The answer has not the shape of one of a Feira shop."""
+
+    def __init__(self, url: str) -> None:
+        detail = f"The answer of {url} cannot be understood. Is there a Feira shop, of this client's version or newer?"
+        super().__init__(200, "not_understood", detail, {"url": url})
 
 
 BY_STATUS: dict[int, type[FeiraApiError]] = {

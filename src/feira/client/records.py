@@ -163,6 +163,24 @@ class Facet:
 
 
 @dataclass(frozen=True, slots=True)
+class CardPage:
+    """One page of a list; no cursor on the last."""
+
+    results: Sequence[Card]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage(CardPage):
+    """One page of what a search found."""
+
+    total: int
+    did_you_mean: str | None
+    photo: int | None
+    photo_unanswered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OwnSeller(Seller):
     """One's own seller's page."""
 
@@ -210,6 +228,11 @@ def read_record(kind: type[Record], body: Any, *, absolute: Callable[[str], str]
     """
     record: Record = _read(kind, body, absolute)
     return record
+
+
+def read_records(kind: type[Record], body: Any, *, under: str, absolute: Callable[[str], str]) -> tuple[Record, ...]:
+    """Return the records listed under a name of a JSON object, as `read_record` does."""
+    return tuple(read_record(kind, item, absolute=absolute) for item in body[under])
 
 
 def _read(hint: Any, value: Any, absolute: Callable[[str], str]) -> Any:

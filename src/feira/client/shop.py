@@ -6,21 +6,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from feira.client.errors import NotUnderstood
 from feira.client.records import (
     Card,
+    CardPage,
     Category,
     Facet,
     IssuedToken,
     Listing,
     Me,
     OwnPhoto,
+    SearchPage,
     Token,
     read_record,
+    read_records,
 )
 from feira.client.transport import Transport, new_key
 
 Record = TypeVar("Record")
 PAGE_SIZE = 100
+# What reading an answer of another shape raises.
+UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError)
 
 
 class Filters(TypedDict, total=False):
@@ -59,15 +65,24 @@ class _Part:
         self._transport = transport
 
     def _read(self, kind: type[Record], body: Any) -> Record:
-        return read_record(kind, body, absolute=self._transport.absolute)
+        try:
+            return read_record(kind, body, absolute=self._transport.absolute)
+        except UNREADABLE as error:
+            raise NotUnderstood(str(self._transport.root)) from error
+
+    def _read_all(self, kind: type[Record], body: Any, *, under: str = "results") -> tuple[Record, ...]:
+        try:
+            return read_records(kind, body, under=under, absolute=self._transport.absolute)
+        except UNREADABLE as error:
+            raise NotUnderstood(str(self._transport.root)) from error
 
     def _cards(self, path: str, query: Mapping[str, Any]) -> Iterator[Card]:
         """Read pages as they are needed."""
         after: str | None = None
         while True:
-            page = self._transport.ask("GET", path, query={**query, "after": after})
-            yield from (self._read(Card, body) for body in page["results"])
-            after = page["next_cursor"]
+            page = self._read(CardPage, self._transport.ask("GET", path, query={**query, "after": after}))
+            yield from page.results
+            after = page.next_cursor
             if after is None:
                 return
 
@@ -82,7 +97,7 @@ class Listings(_Part):
     def facets(self, **filters: Unpack[Filters]) -> tuple[Facet, ...]:
         """Return how many listings each further choice would leave."""
         body = self._transport.ask("GET", "listings/", query={**_query(filters), "limit": 1, "facets": "1"})
-        return tuple(self._read(Facet, facet) for facet in body["facets"])
+        return self._read_all(Facet, body, under="facets")
 
     def mine(self, state: str | None = None) -> Iterator[Card]:
         """Yield one's own listings in every state, or in one, the last posted first."""
@@ -185,7 +200,7 @@ class Tokens(_Part):
 
     def list(self) -> tuple[Token, ...]:
         """Return what is known of the tokens, never their secrets."""
-        return tuple(self._read(Token, body) for body in self._transport.ask("GET", "me/tokens/")["results"])
+        return self._read_all(Token, self._transport.ask("GET", "me/tokens/"))
 
     def create(self, name: str) -> IssuedToken:
         """Make a token; its secret is told this one time."""
@@ -208,21 +223,20 @@ class SearchResults(_Part):
 
     def __init__(self, transport: Transport, first: Any, query: Mapping[str, Any]) -> None:
         super().__init__(transport)
-        self._first, self._query = first, {**query, "facets": None}
-        if first["photo"] is not None:
-            self._query["photo"] = first["photo"]
-        self.total: int = first["total"]
-        self.did_you_mean: str | None = first["did_you_mean"]
-        self.is_photo_unanswered: bool = first["photo_unanswered"]
-        self.facets = tuple(self._read(Facet, facet) for facet in first.get("facets", ()))
+        self._first = page = self._read(SearchPage, first)
+        # A photo that was sent along has a number now, under which further pages compare with it.
+        self._query = {**query, "photo": page.photo, "facets": None}
+        self.total, self.did_you_mean, self.is_photo_unanswered = page.total, page.did_you_mean, page.photo_unanswered
+        self.facets = self._read_all(Facet, first, under="facets") if query.get("facets") else ()
 
     def __iter__(self) -> Iterator[Card]:
-        page = self._first
+        page: CardPage = self._first
         while True:
-            yield from (self._read(Card, body) for body in page["results"])
-            if page["next_cursor"] is None:
+            yield from page.results
+            if page.next_cursor is None:
                 return
-            page = self._transport.ask("GET", "search/", query={**self._query, "after": page["next_cursor"]})
+            query = {**self._query, "after": page.next_cursor}
+            page = self._read(CardPage, self._transport.ask("GET", "search/", query=query))
 
 
 class Client(_Part):
@@ -275,12 +289,13 @@ class Client(_Part):
 
     def similar(self, listing_id: int, *, count: int = 12) -> tuple[Card, ...]:
         """Return what looks like a listing, the most similar first."""
-        body = self._transport.ask("GET", f"listings/{listing_id}/similar/", query={"count": count})
-        return tuple(self._read(Card, card) for card in body["results"])
+        return self._read_all(
+            Card, self._transport.ask("GET", f"listings/{listing_id}/similar/", query={"count": count})
+        )
 
     def categories(self) -> tuple[Category, ...]:
         """Return the roots of the tree of categories."""
-        return tuple(self._read(Category, body) for body in self._transport.ask("GET", "categories/")["results"])
+        return self._read_all(Category, self._transport.ask("GET", "categories/"))
 
     def me(self) -> Me:
         """Return the account that the token stands for."""

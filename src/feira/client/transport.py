@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from feira import __version__
-from feira.client.errors import BY_STATUS, Busy, FeiraApiError, Unreachable
+from feira.client.errors import BY_STATUS, Busy, FeiraApiError, NotUnderstood, Unreachable
 
 ATTEMPTS = 4
 FIRST_PAUSE_S = 0.2
@@ -98,8 +98,7 @@ class Transport:
         try:
             return response.json()
         except ValueError as error:
-            detail = "The answer is not JSON. Does the address belong to a Feira shop?"
-            raise FeiraApiError(response.status_code, "not_json", detail) from error
+            raise NotUnderstood(str(self.root)) from error
 
 
 def new_key() -> str:
