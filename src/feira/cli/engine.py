@@ -1,5 +1,6 @@
 """`feira engine`: encoder and index in a process of their own, without Django."""
 
+import logging
 from typing import Annotated
 
 import typer
@@ -22,4 +23,5 @@ def engine(
     """Serve encoder and index until SIGTERM, then write a snapshot of the index."""
     settings = load_settings()
     configure_logs(settings)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the engine says itself when it is ready
     serve(config_from_settings(settings), host=host, port=port)

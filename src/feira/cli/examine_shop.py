@@ -17,7 +17,7 @@ from feira.shop.jobs.services import workers_alive
 from feira.shop.listings.models import Listing
 from feira.shop.photos.blobs import blob_store
 
-BROKER_WAIT_S = 3.0
+BROKER_WAIT_S = 3
 PROBE = b"feira doctor was here\n"
 
 app = typer.Typer()

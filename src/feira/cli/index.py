@@ -95,9 +95,7 @@ def show(facts: dict[str, Any], *, json: bool) -> None:
 def refuse_difference(found: Verification) -> None:
     """Raise IndexDiffers unless the index equals its rebuild."""
     if not found.equal:
-        raise IndexDiffers(
-            f"The index differs from its log in {found.differences} photos. Run `feira index rebuild`."
-        )
+        raise IndexDiffers(f"The index differs from its log in {found.differences} photos. Run `feira index rebuild`.")
 
 
 def client() -> EngineClient:
