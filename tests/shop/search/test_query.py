@@ -54,7 +54,7 @@ def test_any_url_is_a_query_and_its_own_url_means_the_same(text):
 @pytest.mark.parametrize(
     "url",
     [
-        *("min=cheap", "max=NaN", "max=1e400", "min=-1", "min=9999999999.999"),
+        *("min_price=cheap", "max_price=NaN", "max_price=1e400", "min_price=-1", "min_price=9999999999.999"),
         *("photo=-1", "photo=x", "photo=" + "9" * 30),
         *("condition=broken", "sort=random", "attr_=red", "attr_colour=", "q=%00", "unknown=1"),
     ],

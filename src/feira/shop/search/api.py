@@ -21,6 +21,7 @@ class SearchView(APIView):
     """Finding listings."""
 
     permission_classes: ClassVar = [AllowAny]
+    further_problems: ClassVar = ("404",)  # a photo or listing to compare with that is not there
 
     @extend_schema(
         operation_id="search",

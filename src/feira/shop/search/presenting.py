@@ -29,12 +29,14 @@ def page_context(answer: SearchAnswer) -> dict[str, Any]:
     meant = answer.did_you_mean
     return {
         **query_context(query),
+        # What goes along with a photo that is sent from this page: not the photo that was there before.
+        "kept_with_photo": _kept(query.changed(photo_id=None, listing_id=None)),
         "asked": list(_chips(answer)),
         "cards": answer.cards,
         "total_text": _total_text(answer),
         "took_ms": round(answer.took_ms),
         "facets": [_facet(query, facet) for facet in answer.facets if facet.options],
-        "price": answer.price,
+        "price": _price(answer),
         "sorts": _sorts(query),
         "next_url": search_url(query.changed(after=answer.next_cursor)) if answer.next_cursor else None,
         "did_you_mean": meant and {"text": meant, "url": search_url(query.changed(text=meant))},
@@ -44,13 +46,11 @@ def page_context(answer: SearchAnswer) -> dict[str, Any]:
 
 def query_context(query: SearchQuery) -> dict[str, Any]:
     """Return the query as the search fields of every page want it: what was typed, and the rest to be kept."""
-    kept = [pair for pair in query.changed().parameters() if pair[0] != "q"]
-    return {
-        "query": query,
-        "q": query.text,
-        "kept": [{"name": name, "value": value} for name, value in kept],
-        "form_error": None,
-    }
+    return {"query": query, "q": query.text, "kept": _kept(query.changed(text="")), "form_error": None}
+
+
+def _kept(query: SearchQuery) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in query.changed().parameters()]
 
 
 def _chips(answer: SearchAnswer) -> Iterator[dict[str, Any]]:
@@ -125,6 +125,19 @@ def _toggled(query: SearchQuery, param: str, value: str, *, active: bool) -> Sea
         return query.filtered(conditions=tuple(known for known in Listing.Condition.values if known in chosen))
     code = param.removeprefix(ATTRIBUTE)
     return query.without_attribute(code, value) if active else query.with_attribute(code, value)
+
+
+def _price(answer: SearchAnswer) -> dict[str, Any] | None:
+    if answer.price is None:
+        return None
+    passing = answer.query.passing
+    return {
+        "low": answer.price.low,
+        "high": answer.price.high,
+        "min": passing.min_price,
+        "max": passing.max_price,
+        "kept": _kept(answer.query.filtered(min_price=None, max_price=None)),
+    }
 
 
 def _sorts(query: SearchQuery) -> list[dict[str, Any]]:

@@ -58,8 +58,8 @@ class SearchQuery:
                 category_path=_text(parameters.get("category", ""), most=400).strip("/"),
                 seller_slug=_text(parameters.get("seller", ""), most=90),
                 conditions=tuple(value for value in Listing.Condition.values if value in conditions),
-                min_price=_price(parameters.get("min")),
-                max_price=_price(parameters.get("max")),
+                min_price=_price(parameters.get("min_price")),
+                max_price=_price(parameters.get("max_price")),
                 attributes=_attributes(parameters),
             ),
             sort=sort if sort in ORDERS else RELEVANCE,
@@ -98,8 +98,8 @@ class SearchQuery:
             "photo": self.photo_id,
             "listing": self.listing_id,
             "category": passing.category_path,
-            "min": passing.min_price,
-            "max": passing.max_price,
+            "min_price": passing.min_price,
+            "max_price": passing.max_price,
             "seller": passing.seller_slug,
         }
         yield from ((name, str(value)) for name, value in single.items() if value not in (None, ""))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -65,18 +65,14 @@ def by_photo(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def thumb(request: HttpRequest, photo_id: int) -> FileResponse:
+def thumb(request: HttpRequest, photo_id: int) -> HttpResponse:
     """Send the small picture of a photo that this visitor may search with; to anybody else it does not exist."""
     try:
         photo = query_photo(SearchQuery(photo_id=photo_id), searcher_of(request))
-        content = blob_store().open(photo.renditions["thumb"]["digest"]) if photo else None
+        content = blob_store().get(photo.renditions["thumb"]["digest"]) if photo else b""
     except (PhotoNotFound, FileNotFoundError) as error:
         raise Http404 from error
-    if content is None:
-        raise Http404
-    response = FileResponse(content, content_type="image/webp")
-    response["Cache-Control"] = "private, max-age=3600"
-    return response
+    return HttpResponse(content, content_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _answer(request: HttpRequest, query: SearchQuery) -> HttpResponse:

@@ -1,0 +1,256 @@
+"""The search page and the search API, through their addresses."""
+
+import io
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from feira.core.testing.photos import photo_bytes
+from feira.shop.listings.marks import marked
+from feira.shop.photos.models import Photo
+from feira.shop.search import throttles
+from feira.shop.search.typos import vocabulary
+from tests.factories import AccountFactory, SellerFactory, make_listing
+
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+SEARCH, BY_PHOTO, API = "/search/", "/search/photo/", "/api/v1/search/"
+HTMX = {"HX-Request": "true"}
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered():
+    cache.clear()
+    vocabulary.forget()
+
+
+def a_file(colour: tuple[int, int, int] = RED, content: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile("photo.jpg", photo_bytes(colour=colour) if content is None else content)
+
+
+def send(client: Client, **fields: object):
+    return client.post(BY_PHOTO, {"photo": a_file(), **fields})
+
+
+def test_the_page_shows_what_was_asked_and_found(client):
+    make_listing(title="Red coat", price="10")
+    make_listing(title="Blue hat")
+    answer = client.get(SEARCH, {"q": "red -hat", "condition": "good", "min_price": "5"})
+    assert answer.status_code == 200
+    assert "Red coat" in answer.text
+    assert "Blue hat" not in answer.text
+    chips = {chip["label"]: chip["remove_url"] for chip in answer.context["asked"]}
+    assert chips == {
+        "red": "/search/?q=-hat&min_price=5.00&condition=good",
+        "−hat": "/search/?q=red&min_price=5.00&condition=good",
+        "Good": "/search/?q=red+-hat&min_price=5.00",
+        "from 5": "/search/?q=red+-hat&condition=good",
+    }
+    assert answer.context["total_text"] == "1 listing"
+    assert [sort["label"] for sort in answer.context["sorts"] if sort["active"]] == ["Best match"]
+
+
+def test_facet_links_set_and_clear_a_choice(client):
+    make_listing(title="Red coat")
+    facets = client.get(SEARCH).context["facets"]
+    option = next(facet for facet in facets if facet["param"] == "condition")["options"][0]
+    assert (option["url"], option["active"]) == ("/search/?condition=good", False)
+    facets = client.get(option["url"]).context["facets"]
+    option = next(facet for facet in facets if facet["param"] == "condition")["options"][0]
+    assert (option["url"], option["active"]) == ("/search/", True)
+
+
+def test_htmx_gets_the_results_alone_and_further_pages_as_cards_alone(client):
+    seller = SellerFactory()
+    for number in range(25):
+        make_listing(seller, title=f"Coat {number}")
+    whole = client.get(SEARCH, {"q": "coat"})
+    part = client.get(SEARCH, {"q": "coat"}, headers=HTMX)
+    more = client.get(whole.context["next_url"], headers=HTMX)
+    assert "<html" in whole.text
+    assert "<html" not in part.text
+    assert 'id="results"' in part.text
+    assert 'id="results"' not in more.text
+    assert len(more.context["cards"]) == 1
+    assert "HX-Request" in whole["Vary"]
+
+
+def test_a_typing_error_is_corrected_on_the_page(client):
+    make_listing(title="Leather boots")
+    answer = client.get(SEARCH, {"q": "lether"})
+    assert answer.context["did_you_mean"] == {"text": "leather", "url": "/search/?q=leather"}
+    assert "Leather boots" in answer.text
+
+
+@pytest.mark.parametrize(
+    "url", ["?q=%00&min_price=x", "?photo=abc", "?sort=x&condition=y", "?q=%22-+%2A", "?attr_x=%27&category=..%2F.."]
+)
+def test_no_url_makes_the_page_fail(client, url):
+    make_listing()
+    assert client.get(SEARCH + url).status_code == 200
+
+
+def test_a_page_that_is_no_more_leads_to_the_first(client):
+    answer = client.get(SEARCH, {"q": "coat", "after": "damaged"})
+    assert (answer.status_code, answer["Location"]) == (302, "/search/?q=coat")
+
+
+def test_hearts_are_shown_to_whoever_set_them(client):
+    listing, account = make_listing(title="Red coat"), AccountFactory()
+    client.force_login(account)
+    client.post(reverse("feed:like", args=[listing.pk]), {"liked": "1"})
+    assert client.get(SEARCH, {"q": "coat"}).context["cards"][0]["liked"]
+    assert not Client().get(SEARCH, {"q": "coat"}).context["cards"][0]["liked"]
+    assert marked(account, []) == []
+
+
+def test_a_photo_leads_to_its_results_along_with_words_and_filters(client, work_done):
+    make_listing(title="Red coat", colour=RED)
+    make_listing(title="Blue coat", colour=BLUE)
+    work_done()
+    answer = client.post(BY_PHOTO, {"photo": a_file(BLUE), "q": "coat", "condition": "good", "listing": "1"})
+    photo = Photo.objects.latest("pk")
+    assert answer.status_code == 303
+    address = urlsplit(answer["Location"])
+    assert address.path == SEARCH
+    assert parse_qs(address.query) == {"q": ["coat"], "photo": [str(photo.pk)], "condition": ["good"]}
+    page = client.get(answer["Location"])
+    assert page.context["cards"][0]["title"] == "Blue coat"
+    assert page.context["total_text"] == "About 2 listings"
+    thumb = next(chip for chip in page.context["asked"] if chip["thumb"])
+    assert thumb["label"] == "Your photo"
+    assert client.get(thumb["thumb"])["Content-Type"] == "image/webp"
+
+
+def test_somebody_elses_photo_is_not_searched_with_and_not_shown(client):
+    make_listing(title="Red coat")
+    send(client)
+    photo = Photo.objects.latest("pk")
+    stranger = Client()
+    answer = stranger.get(SEARCH, {"q": "coat", "photo": photo.pk})
+    assert answer.status_code == 404
+    assert "not yours" in answer.context["form_error"]
+    assert "Red coat" in answer.text
+    address = reverse("search:thumb", args=[photo.pk])
+    assert stranger.get(address).status_code == 404
+    assert client.get(address).status_code == 200
+    assert client.get(address)["Cache-Control"].startswith("private")
+    assert stranger.get(API, {"photo": photo.pk}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"", "empty"), (b"not a photo", "photo"), (photo_bytes()[:300], "photo")]
+)
+def test_a_file_that_is_no_photo_is_refused_with_a_sentence_beside_the_field(client, content, sentence):
+    answer = client.post(BY_PHOTO, {"photo": a_file(content=content), "q": "coat"})
+    assert answer.status_code == 422
+    assert sentence in answer.context["form_error"].lower()
+    assert 'id="by-photo-error"' in answer.text
+    assert answer.context["q"] == "coat"
+    assert not Photo.objects.exists()
+
+
+def test_no_file_at_all_is_refused_with_a_sentence(client):
+    answer = client.post(BY_PHOTO, {"q": "coat"})
+    assert answer.status_code == 422
+    assert answer.context["form_error"] == "Choose a photo first."
+
+
+def test_photos_are_only_sent_by_post_and_only_from_our_own_pages(client):
+    assert client.get(BY_PHOTO).status_code == 405
+    assert Client(enforce_csrf_checks=True).post(BY_PHOTO, {"photo": a_file()}).status_code == 403
+    assert not Photo.objects.exists()
+
+
+def test_too_many_photos_are_refused_for_a_while(client, monkeypatch):
+    monkeypatch.setattr(throttles.PhotoThrottle, "rate", "2/min", raising=False)
+    assert [send(client).status_code for _number in range(3)] == [303, 303, 429]
+    answer = send(client)
+    assert int(answer["Retry-After"]) > 0
+    assert "Wait a minute" in answer.context["form_error"]
+    assert client.post(f"{API}photo/", {"photo": a_file()}).status_code == 429
+    assert Photo.objects.count() == 2
+
+
+def test_the_page_says_when_photos_cannot_be_compared(client):
+    make_listing(title="Red coat")
+    page = client.get(send(client)["Location"])
+    assert page.status_code == 200
+    assert "Photos cannot be compared right now" in page.text
+    assert "Red coat" in page.text
+
+
+# The API
+
+
+def test_the_api_finds_by_words_for_anyone(client):
+    make_listing(title="Red coat")
+    make_listing(title="Blue hat")
+    body = client.get(API, {"q": "lether OR coat"}).json()
+    assert body["results"] == []
+    body = client.get(API, {"q": "coat", "facets": "true"}).json()
+    assert [card["title"] for card in body["results"]] == ["Red coat"]
+    assert (body["total"], body["next_cursor"], body["photo"], body["photo_unanswered"]) == (1, None, None, False)
+    assert {facet["param"] for facet in body["facets"]} == {"category", "condition"}
+    assert "facets" not in client.get(API, {"q": "coat"}).json()
+
+
+def test_the_api_goes_on_page_by_page(client):
+    seller = SellerFactory()
+    for _number in range(3):
+        make_listing(seller, title="Coat")
+    first = client.get(API, {"q": "coat", "limit": 2}).json()
+    second = client.get(API, {"q": "coat", "limit": 2, "after": first["next_cursor"]}).json()
+    assert len({card["id"] for card in first["results"] + second["results"]}) == 3
+    assert second["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"limit": 101},
+        {"limit": 0},
+        {"sort": "random"},
+        {"min_price": "x"},
+        {"photo": "x"},
+        {"after": "damaged", "q": "a"},
+    ],
+)
+def test_the_api_refuses_what_makes_no_sense(client, parameters):
+    make_listing(title="a")
+    answer = client.get(API, parameters)
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_the_api_finds_by_a_photo_sent_along_and_by_listing(client, work_done):
+    red = make_listing(title="Red coat", colour=RED)
+    blue = make_listing(title="Blue coat", colour=BLUE)
+    work_done()
+    body = client.post(f"{API}photo/", {"photo": a_file(BLUE), "limit": "1"}).json()
+    assert [card["id"] for card in body["results"]] == [blue.pk]
+    rest = client.get(API, {"photo": body["photo"], "limit": 1, "after": body["next_cursor"]}).json()
+    assert [card["id"] for card in rest["results"]] == [red.pk]
+    body = client.get(API, {"listing": red.pk}).json()
+    assert [card["id"] for card in body["results"]] == [blue.pk]
+
+
+def test_the_api_refuses_a_file_that_is_no_photo(client):
+    answer = client.post(f"{API}photo/", {"photo": io.BytesIO(b"no photo")})
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_image"
+    assert client.post(f"{API}photo/", {}).status_code == 400
+    assert not Photo.objects.exists()
+
+
+def test_a_program_pages_through_its_own_photo_by_token_only(client):
+    draft = make_listing(publish=False)
+    assert client.get(API, {"listing": draft.pk}).status_code == 404
+    assert client.get(API, {"photo": draft.cover_id}).status_code == 404
+    client.force_login(draft.seller.account)
+    assert client.get(API, {"photo": draft.cover_id}).status_code == 200
