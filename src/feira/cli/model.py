@@ -49,7 +49,7 @@ def use(name: Name) -> None:
     if settings.encoder and settings.encoder != name:
         say(f"Chosen, but FEIRA_ENCODER={settings.encoder} goes before it. Unset that to use {name}.")
     else:
-        say(f"{name} is served from the engine's next start. Photos need its embeddings to be found.")
+        say(f"{name} is served from the engine's next start; the workers then let it see every photo, batch by batch.")
 
 
 def cards() -> list[EncoderCard]:

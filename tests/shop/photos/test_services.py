@@ -93,6 +93,27 @@ def test_vectors_of_a_waiting_photo_equal_those_stored_later(work_done: Callable
     assert np.allclose(before, after, atol=1e-3)
 
 
+def test_a_new_encoder_gets_to_see_what_is_searchable(work_done: Callable[[], None], account: Account) -> None:
+    photo, private = make_photo(account), make_photo(account)
+    services.make_searchable([photo.pk])
+    work_done()
+    Embedding.objects.update(encoder_id="the encoder before")
+    assert services.embed_what_is_missing() == 1
+    assert services.embed_what_is_missing() == 0, "the first request is still under way"
+    work_done()
+    now = shop_engine().status().encoder_id
+    assert list(Embedding.objects.filter(encoder_id=now).values_list("photo_id", flat=True)) == [photo.pk]
+    assert Embedding.objects.filter(photo=private).get().encoder_id == "the encoder before"
+
+
+@pytest.mark.django_db
+def test_without_an_engine_nothing_is_asked_for(account: Account) -> None:
+    services.make_searchable([make_photo(account).pk])
+    Job.objects.all().delete()
+    assert services.embed_what_is_missing() == 0
+    assert not Job.objects.exists()
+
+
 @pytest.mark.django_db
 def test_the_index_log_has_no_gaps(account: Account) -> None:
     first = services.append_to_index_log(IndexLogEntry.ADD, [5, 6, 7])

@@ -33,6 +33,7 @@ def test_its_owner_and_staff_see_a_private_photo(browser_of: Callable[[Account],
         response = browser_of(person).get(card_url(photo))
         assert response.status_code == 200
         assert "private" in response["Cache-Control"]
+        response.close()
 
 
 def test_a_public_photo_is_sent_as_webp_to_be_kept_for_ever(client: Client, photo: Photo) -> None:
@@ -40,7 +41,8 @@ def test_a_public_photo_is_sent_as_webp_to_be_kept_for_ever(client: Client, phot
     response = client.get(card_url(photo))
     assert response["Content-Type"] == "image/webp"
     assert "immutable" in response["Cache-Control"]
-    assert b"".join(response.streaming_content).startswith(b"RIFF")  # type: ignore[attr-defined]
+    assert response.getvalue().startswith(b"RIFF")
+    response.close()
 
 
 @pytest.mark.parametrize("name", ["original", "card2", "renditions"])

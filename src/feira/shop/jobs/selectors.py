@@ -17,6 +17,11 @@ def unfinished_job(kind: str, key: str) -> Job | None:
     return Job.objects.filter(kind=kind, key=key, state__in=UNFINISHED).first()
 
 
+def unfinished_of_kind(kind: str) -> bool:
+    """Tell whether any job of this kind waits or runs."""
+    return Job.objects.filter(kind=kind, state__in=UNFINISHED).exists()
+
+
 def outstanding_jobs() -> int:
     """Return how many jobs are with the broker and not picked up so far."""
     return Job.objects.filter(state=State.QUEUED).count()

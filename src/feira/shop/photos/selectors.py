@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
 from feira.core.types import Matrix
@@ -81,6 +82,13 @@ def embeddings_of(photo_ids: Sequence[int], encoder_id: str) -> tuple[list[int],
         return [], np.empty((0, 0), dtype=np.float32)
     matrix = np.stack([np.frombuffer(vector, dtype=np.float16) for _photo_id, vector in pairs]).astype(np.float32)
     return [photo_id for photo_id, _vector in pairs], matrix
+
+
+def searchable_without_embedding(encoder_id: str, *, most: int) -> list[int]:
+    """Return searchable photos that this encoder has not seen, lowest ids first, at most `most`."""
+    seen = Embedding.objects.filter(encoder_id=encoder_id, photo_id=OuterRef("pk"))
+    found = Photo.objects.filter(~Exists(seen), searchable=True).order_by("pk")
+    return list(found.values_list("pk", flat=True)[:most])
 
 
 def photos_without_embedding(photo_ids: Sequence[int], encoder_id: str) -> list[Photo]:

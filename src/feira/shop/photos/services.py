@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 from django.db import transaction
 
+from feira.core.errors import EngineUnavailable
 from feira.core.images.prepared import PreparedPhoto
 from feira.shop.accounts.models import Account
 from feira.shop.jobs import services as jobs
+from feira.shop.jobs.selectors import unfinished_of_kind
 from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.engine import engine
 from feira.shop.photos.intake import sandbox
 from feira.shop.photos.models import Embedding, IndexLogEntry, IndexLogHead, Photo
-from feira.shop.photos.selectors import photos_without_embedding
+from feira.shop.photos.selectors import photos_without_embedding, searchable_without_embedding
 
 EMBED_BATCH = 32
 
@@ -70,6 +72,22 @@ def ask_for_embeddings(photo_ids: Sequence[int]) -> None:
     """Submit the jobs that let the live encoder see these photos."""
     for start in range(0, len(photo_ids), EMBED_BATCH):
         jobs.submit("photos.embed", {"photo_ids": list(photo_ids[start : start + EMBED_BATCH])})
+
+
+def embed_what_is_missing(*, most: int = 4096) -> int:
+    """Ask for the embeddings that the live encoder lacks, as after a change of encoder; return how many.
+
+    Nothing is asked for while earlier requests are still under way: the next call goes on where those end.
+    """
+    if unfinished_of_kind("photos.embed"):
+        return 0
+    try:
+        encoder_id = engine().status().encoder_id
+    except EngineUnavailable:
+        return 0
+    missing = searchable_without_embedding(encoder_id, most=most)
+    ask_for_embeddings(missing)
+    return len(missing)
 
 
 def embed_photos(photo_ids: Sequence[int]) -> int:

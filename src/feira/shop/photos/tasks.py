@@ -1,5 +1,6 @@
 """Jobs about photos."""
 
+from feira.shop.jobs.periodic import periodic
 from feira.shop.jobs.registry import job
 from feira.shop.jobs.running import RunningJob
 from feira.shop.photos import services
@@ -14,3 +15,9 @@ def embed(job: RunningJob, *, photo_ids: list[int]) -> dict[str, int]:
     embedded = services.embed_photos(photo_ids)
     job.progress(len(photo_ids), len(photo_ids))
     return {"embedded": embedded}
+
+
+@periodic(every_s=15)
+def embed_what_is_missing() -> None:
+    """Let a newly chosen encoder see the whole catalogue, batch by batch."""
+    services.embed_what_is_missing()

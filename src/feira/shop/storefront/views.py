@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from feira.settings import load_settings
 from feira.shop.accounts.models import Seller
@@ -40,6 +41,7 @@ def with_likes(request: HttpRequest, cards: list[Card]) -> list[Card]:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def home(request: HttpRequest) -> HttpResponse:
     """Show what is new and where to look."""
     page = page_of_cards(live_listings(), cursor=request.GET.get("after"))
@@ -87,6 +89,7 @@ def listing(request: HttpRequest, listing_id: int, slug: str = "") -> HttpRespon
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def seller(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a seller and what they offer."""
     found = get_object_or_404(Seller, slug=slug)
@@ -102,6 +105,7 @@ def seller(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def liked(request: HttpRequest) -> HttpResponse:
     """Show what this account likes."""
     if not request.user.is_authenticated:
