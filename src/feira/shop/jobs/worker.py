@@ -8,6 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Collection
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -115,7 +116,13 @@ def _limit_patience(how: str, **_facts: Any) -> None:
 
 def _prepare_child(**_facts: Any) -> None:
     """Let SIGTERM unwind the running job, so that it is given back rather than lost until its lease runs out."""
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+
+    def unwind(_number: int, _frame: FrameType | None) -> None:
+        # Once: Celery sends the signal again while the job is being given back.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, unwind)
 
 
 def _keep_logs_as_they_are(**_facts: Any) -> None:
