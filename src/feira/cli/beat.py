@@ -6,10 +6,10 @@ import typer
 
 from feira.shop.jobs.beat import run_beat
 
-app = typer.Typer(epilog="Example: [bold]feira beat --health-port 8003[/].")
+app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog="Example: [bold]feira beat --health-port 8003[/].")
 def beat(
     health_port: Annotated[
         int, typer.Option(help="Where /healthz, /readyz and /metrics answer on this machine; 0 takes any free port.")

@@ -11,11 +11,12 @@ from feira.cli.clone import clone_root
 from feira.cli.console import show_table
 from feira.cli.errors import Misused
 
-app = typer.Typer(epilog="Examples: [bold]feira bench[/] lists them, [bold]feira bench import_photos --help[/].")
+app = typer.Typer()
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+    epilog="Examples: [bold]feira bench[/] lists them, [bold]feira bench import_photos --help[/].",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 def bench(context: typer.Context) -> None:
     """Run a benchmark by name with its own arguments, or list them all."""

@@ -8,10 +8,10 @@ from feira.cli.clone import clone_root
 from feira.cli.errors import Misused
 from feira.cli.stages import CHECKS, run_stages
 
-app = typer.Typer(epilog="Examples: [bold]feira check[/], [bold]feira check format lint --fix[/].")
+app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog="Examples: [bold]feira check[/], [bold]feira check format lint --fix[/].")
 def check(
     stages: Annotated[
         list[str] | None, typer.Argument(metavar="[STAGE]...", help="format, lint, types, imports.  [default: all]")

@@ -19,12 +19,12 @@ from feira.settings import load_settings
 
 DRAWN_BY_DEFAULT = 400
 
-app = typer.Typer(
+app = typer.Typer()
+
+
+@app.command(
     epilog="Examples: [bold]feira demo --port 8123 --count 500[/], [bold]feira demo --generate 300[/] without network."
 )
-
-
-@app.command()
 def demo(
     port: Port = 8000,
     host: Host = "127.0.0.1",

@@ -45,10 +45,10 @@ PACKAGES = ("django", "celery", "faiss-cpu", "onnxruntime", "pillow", "numpy")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
-app = typer.Typer(epilog="Example: [bold]feira doctor --json[/] for a bug report; secrets are masked.")
+app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog="Example: [bold]feira doctor --json[/] for a bug report; secrets are masked.")
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
     """Explain what is configured and what is wrong; exit 1 when something keeps the shop from working."""
     findings = list(examine())

@@ -16,7 +16,6 @@ from feira.core.errors import SourceError
 
 ATTEMPTS = 6
 FIRST_WAIT_S = 0.5
-CHUNK = 1 << 18
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 MOST_FILES = 500_000
 MOST_BYTES = 50_000_000_000
@@ -89,7 +88,7 @@ def _fetch(url: str, part: Path, follow: Follow) -> None:
         _write_mark(part, response)
         with part.open("ab" if goes_on else "wb") as file:
             follow(have, total)
-            for chunk in response.iter_raw(CHUNK):
+            for chunk in response.iter_raw():
                 file.write(chunk)
                 have += len(chunk)
                 follow(have, total)

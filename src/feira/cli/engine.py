@@ -10,10 +10,10 @@ from feira.engine.server import serve
 from feira.settings import load_settings
 from feira.shop.web.logs import configure_logs
 
-app = typer.Typer(epilog="Example: [bold]feira engine --port 8001[/]. The shop looks for it at FEIRA_ENGINE_URL.")
+app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog="Example: [bold]feira engine --port 8001[/]. The shop looks for it at FEIRA_ENGINE_URL.")
 def engine(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
     host: Annotated[

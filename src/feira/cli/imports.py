@@ -25,12 +25,13 @@ POLL_S = 0.3
 PATIENCE_S = 120.0
 AFTERWARDS = Q(kind__startswith="photos.") | Q(kind__startswith="feed.")
 
-app = typer.Typer(
-    epilog="Examples: [bold]feira import catalogue.csv --seller 'Old Mill'[/], [bold]feira import photos/ --samples[/]."
+app = typer.Typer()
+
+
+@app.command(
+    "import",
+    epilog="Examples: [bold]feira import shop.csv --seller 'Old Mill'[/], [bold]feira import photos/ --samples[/].",
 )
-
-
-@app.command("import")
 def import_listings(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="CSV, JSON Lines or Parquet file, or a folder.")],
     seller: Annotated[str, typer.Option(help="Seller of rows that name none.")] = "Imported",

@@ -15,12 +15,10 @@ from feira import __version__
 from feira.cli.console import say
 from feira.core.errors import Refused
 
-app = typer.Typer(
-    epilog="Example: [bold]feira migrate[/] before the new version's processes start; `feira up` does it."
-)
+app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog="Example: [bold]feira migrate[/] before the new version's processes start; `feira up` does it.")
 def migrate(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 when something is to be done.")

@@ -9,11 +9,12 @@ from feira.cli.stages import CHECKS, run_pytest, run_stages
 # Two processes, whole files each: the fixtures that start a shop are made once per file.
 EVERYTHING = ("-n", "2", "--dist", "loadfile")
 
-app = typer.Typer(epilog="Examples: [bold]feira test[/], [bold]feira test tests/core -k neighbours[/].")
+app = typer.Typer()
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
+    epilog="Examples: [bold]feira test[/], [bold]feira test tests/core -k neighbours[/].",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
 def test(context: typer.Context) -> None:
     """Check format, lint, types and imports, then run the tests; ends with pytest's summary.

@@ -31,10 +31,10 @@ Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Folder that keeps everything.  [default: FEIRA_DATA_DIR]")
 ]
 
-app = typer.Typer(epilog="Example: [bold]feira up --port 8123 --data ~/shop[/].")
+app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog="Example: [bold]feira up --port 8123 --data ~/shop[/].")
 def up(port: Port = 8000, host: Host = "127.0.0.1", data: Data = None) -> None:
     """Start web, engine, worker and beat, and print the address once every one of them is ready.
 

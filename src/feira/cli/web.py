@@ -11,7 +11,7 @@ from feira.shop.config.wsgi import application
 GRACE_S = 10
 PHOTO_UPLOAD_S = 60
 
-app = typer.Typer(epilog="Example: [bold]feira web --port 8000[/], behind a proxy that speaks TLS.")
+app = typer.Typer()
 
 
 class ShopServer(BaseApplication):  # type: ignore[misc]
@@ -31,7 +31,7 @@ class ShopServer(BaseApplication):  # type: ignore[misc]
         return application
 
 
-@app.command()
+@app.command(epilog="Example: [bold]feira web --port 8000[/], behind a proxy that speaks TLS.")
 def web(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",

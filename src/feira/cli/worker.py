@@ -8,10 +8,10 @@ from feira.settings import load_settings
 from feira.shop.jobs.registry import QUEUES
 from feira.shop.jobs.worker import run_worker
 
-app = typer.Typer(epilog="Example: [bold]feira worker --queues imagery,inference --concurrency 4[/].")
+app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog="Example: [bold]feira worker --queues imagery,inference --concurrency 4[/].")
 def worker(
     queues: Annotated[str, typer.Option(help="Which queues, separated by commas.")] = ",".join(QUEUES),
     concurrency: Annotated[
