@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +12,8 @@ import pytest
 from feira.core.errors import SourceError
 from feira.core.testing.photos import photo_bytes
 from feira.shop.jobs import services as jobs
-from feira.shop.listings.imports import import_progress, refused_rows, start_import
-from feira.shop.listings.models import ImportRun, Listing
+from feira.shop.listings.imports import ROWS_PER_JOB, import_progress, refused_rows, start_import
+from feira.shop.listings.models import Category, ImportRun, Listing
 from feira.shop.listings.records import read_records
 from feira.shop.photos.models import Photo
 
@@ -97,6 +98,34 @@ def test_a_bad_row_is_refused_with_its_reason_and_the_rest_is_imported(
     assert key == "1"
     assert reason in why
     assert Photo.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_what_a_refused_row_would_have_made_is_made_by_the_next_that_needs_it(folder: Path) -> None:
+    refused = {**ROWS[0], "title": "", "seller": "Agnes", "attr:size": "M"}
+    run = run_import(write(folder, "csv", [refused, {**refused, "id": "3", "title": "Green hat"}]))
+    assert import_progress(run).done == 1
+    listing = Listing.objects.get()
+    assert (listing.seller.name, listing.category.path) == ("Agnes", "clothing/hats")
+    assert [value.value_text for value in listing.attribute_values.all()] == ["M"]
+
+
+@pytest.mark.django_db
+def test_a_refused_row_leaves_no_category_behind(folder: Path) -> None:
+    run_import(write(folder, "csv", [{**ROWS[0], "title": ""}]))
+    assert not Category.objects.exists()
+
+
+@pytest.mark.django_db
+def test_many_rows_of_one_job_cost_a_few_queries_each(
+    folder: Path, django_assert_max_num_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    rows = [{**ROWS[1], "id": str(number)} for number in range(ROWS_PER_JOB)]
+    source = write(folder, "csv", rows)
+    start_import(source=str(source), records=read_records(source), seller_name="Importer")
+    with django_assert_max_num_queries(60 + 4 * ROWS_PER_JOB):
+        jobs.run_until_idle(queues=["imagery"])
+    assert Listing.objects.count() == ROWS_PER_JOB
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from feira.core.errors import Refused
 from feira.shop.listings import services
 from feira.shop.listings.models import Attribute, Listing
 from feira.shop.listings.services import InvalidListing, ListingFacts
-from tests.factories import SellerFactory, make_category, make_listing
+from tests.factories import SellerFactory, make_category, make_listing, make_photo
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +80,33 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do() -> None:
     services.ensure_choice(attribute=colour, value="Blue")
     with pytest.raises(InvalidListing, match="Blue"):
         services.create_listing(seller=SellerFactory(), facts=facts(attributes={"colour": "mauve"}), photos_in_order=[])
+
+
+def test_many_listings_are_opened_as_if_one_by_one() -> None:
+    one, two, three = make_photo(), make_photo(), make_photo()
+    category, seller = make_category("Cars"), SellerFactory()
+    services.ensure_attribute(code="mileage", kind=Attribute.Kind.NUMBER, unit="km", category=category)
+    fiat = facts(title="Fiat", category=category, attributes={"mileage": "85000"})
+    offers = [
+        (services.check_listing(seller=seller, facts=fiat, photo_count=2), [two, one]),
+        (services.check_listing(seller=seller, facts=facts(title="Hat"), photo_count=1), [three]),
+    ]
+    car, hat = services.open_listings(offers)
+    assert [listing.state for listing in Listing.objects.order_by("pk")] == [Listing.State.LIVE] * 2
+    assert [placed.photo for placed in car.listing_photos.all()] == [two, one]
+    assert (car.cover, hat.cover) == (two, three)
+    assert [value.value_text for value in car.attribute_values.all()] == ["85000 km"]
+    assert "Cars" in car.search_text
+    assert all(placed.photo.searchable and placed.photo.is_public for placed in car.listing_photos.all())
+
+
+@pytest.mark.parametrize(
+    ("change", "count", "field"), [({}, 0, "photos"), ({}, 13, "photos"), ({"title": ""}, 1, "title")]
+)
+def test_what_cannot_be_opened_is_refused_when_it_is_checked(change: dict[str, object], count: int, field: str) -> None:
+    with pytest.raises(InvalidListing) as caught:
+        services.check_listing(seller=SellerFactory(), facts=facts(**change), photo_count=count)
+    assert caught.value.field == field
 
 
 def test_a_photo_stands_on_one_listing_only() -> None:

@@ -19,13 +19,14 @@ from feira.shop.listings.models import Attribute, Category, ImportRow, ImportRun
 from feira.shop.listings.photo_sources import read_photo_bytes
 from feira.shop.listings.records import Record
 from feira.shop.listings.services import (
+    CheckedListing,
     InvalidListing,
     ListingFacts,
     category_at,
-    create_listing,
+    check_listing,
     ensure_attribute,
     ensure_choice,
-    publish_listing,
+    open_listings,
 )
 from feira.shop.photos import services as photos
 
@@ -86,17 +87,17 @@ def refused_rows(run: ImportRun) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _ReadRow:
-    """A row whose photos were read, or the reason why they could not be."""
+    """A row whose photos were read and whose bytes are stored, or the reason why they could not be."""
 
     row: ImportRow
-    photos: list[tuple[PreparedPhoto, bytes]]
+    photos: list[PreparedPhoto]
     refusal: str = ""
 
 
 def read_rows(row_ids: Sequence[int]) -> list[_ReadRow]:
     """Read the photos of the rows that still wait: the slow part, outside any transaction."""
-    waiting = ImportRow.objects.filter(pk__in=row_ids, state=ImportRow.State.WAITING).order_by("pk")
-    return [_read_row(row) for row in waiting]
+    waiting = ImportRow.objects.filter(pk__in=row_ids, state=ImportRow.State.WAITING).select_related("run__seller")
+    return [_read_row(row) for row in waiting.order_by("pk")]
 
 
 def _read_row(row: ImportRow) -> _ReadRow:
@@ -109,15 +110,19 @@ def _read_row(row: ImportRow) -> _ReadRow:
         return _ReadRow(row, [], refusal.message)
     if not read:
         return _ReadRow(row, [], "The record names no photo.")
-    return _ReadRow(row, read)
+    # Files are written here, because SQLite has one writer and a transaction should not wait for a disk.
+    for prepared, content in read:
+        photos.store_bytes(prepared, content=content)
+    return _ReadRow(row, [prepared for prepared, _content in read])
 
 
 def keep_rows(read: Sequence[_ReadRow]) -> None:
     """Make the listings of rows that were read, in the caller's transaction; a refused row leaves only its reason."""
-    photo_ids: list[int] = []
     row_ids = [item.row.pk for item in read]
     locked = ImportRow.objects.select_for_update().filter(pk__in=row_ids, state=ImportRow.State.WAITING)
     still_waiting = set(locked.values_list("pk", flat=True))
+    known = _Known()
+    accepted: list[tuple[_ReadRow, CheckedListing]] = []
     for item in read:
         if item.row.pk not in still_waiting:
             continue
@@ -125,30 +130,70 @@ def keep_rows(read: Sequence[_ReadRow]) -> None:
         if not reason:
             try:
                 with transaction.atomic():
-                    photo_ids += _keep_row(item)
+                    accepted.append((item, _checked(item, known)))
             except FeiraError as refusal:
-                reason = refusal.message
+                # What the row had made is rolled back, so it is not known any more.
+                reason, known = refusal.message, _Known()
         if reason:
             item.row.state, item.row.reason = ImportRow.State.REFUSED, reason
             item.row.save(update_fields=["state", "reason"])
-    photos.ask_for_embeddings(photo_ids)
+    _open(accepted)
 
 
-def _keep_row(item: _ReadRow) -> list[int]:
-    row = item.row
-    kept = [photos.keep_photo(prepared, content=content, owner=None) for prepared, content in item.photos]
-    facts = _facts_from(row.record)
-    named = row.record.get("seller")
-    seller = _seller_named(str(named)) if named else row.run.seller
-    listing = create_listing(seller=seller, facts=facts, photos_in_order=kept)
-    publish_listing(listing=listing)
-    row.state, row.listing = ImportRow.State.DONE, listing
-    row.save(update_fields=["state", "listing"])
-    return [photo.pk for photo in kept]
+def _checked(item: _ReadRow, known: "_Known") -> CheckedListing:
+    record = item.row.record
+    named = record.get("seller")
+    seller = known.seller(str(named)) if named else item.row.run.seller
+    return check_listing(seller=seller, facts=_facts_from(record, known), photo_count=len(item.photos))
 
 
-def _facts_from(record: Mapping[str, Any]) -> ListingFacts:
-    category = category_at([str(name) for name in record.get("category", [])] or ["Other"])
+def _open(accepted: Sequence[tuple[_ReadRow, CheckedListing]]) -> None:
+    added = photos.add_photos([photo for item, _checked in accepted for photo in item.photos], owner=None)
+    rest = iter(added)
+    listings = open_listings([(checked, list(islice(rest, len(item.photos)))) for item, checked in accepted])
+    rows = [item.row for item, _checked in accepted]
+    for row, listing in zip(rows, listings, strict=True):
+        row.state, row.listing = ImportRow.State.DONE, listing
+    ImportRow.objects.bulk_update(rows, ["state", "listing"])
+    photos.ask_for_embeddings([photo.pk for photo in added])
+
+
+class _Known:
+    """What rows have in common, looked up or made once: sellers, categories, attributes and their choices.
+
+    An operator's import may extend the catalogue.
+    """
+
+    def __init__(self) -> None:
+        self._sellers: dict[str, Seller] = {}
+        self._categories: dict[tuple[str, ...], Category] = {}
+        self._choices: set[tuple[int, str, str]] = set()
+
+    def seller(self, name: str) -> Seller:
+        """Return the seller of this name, making it if need be."""
+        if name not in self._sellers:
+            self._sellers[name] = _seller_named(name)
+        return self._sellers[name]
+
+    def category(self, names: tuple[str, ...]) -> Category:
+        """Return the category under these names, making what is missing."""
+        if names not in self._categories:
+            self._categories[names] = category_at(names)
+        return self._categories[names]
+
+    def attributes(self, values: Mapping[str, str], category: Category) -> dict[str, str]:
+        """Return the values, having made the attributes and choices that they need."""
+        for code, value in values.items():
+            if (category.pk, code, value) not in self._choices:
+                attribute = ensure_attribute(code=code, kind=Attribute.Kind.CHOICE, category=category)
+                if attribute.kind == Attribute.Kind.CHOICE:
+                    ensure_choice(attribute=attribute, value=value)
+                self._choices.add((category.pk, code, value))
+        return dict(values)
+
+
+def _facts_from(record: Mapping[str, Any], known: _Known) -> ListingFacts:
+    category = known.category(tuple(str(name) for name in record.get("category", [])) or ("Other",))
     try:
         price = Decimal(str(record.get("price", "")))
         stock = int(record.get("stock", 1))
@@ -166,17 +211,8 @@ def _facts_from(record: Mapping[str, Any]) -> ListingFacts:
         currency=str(record.get("currency", load_settings().currency)),
         condition=str(record.get("condition", Listing.Condition.GOOD)),
         stock=stock,
-        attributes=_known_attributes(record.get("attributes", {}), category),
+        attributes=known.attributes(record.get("attributes", {}), category),
     )
-
-
-def _known_attributes(values: Mapping[str, str], category: Category) -> dict[str, str]:
-    """Make the attributes and choices that a source brings along; an operator's import may extend the catalogue."""
-    for code, value in values.items():
-        attribute = ensure_attribute(code=code, kind=Attribute.Kind.CHOICE, category=category)
-        if attribute.kind == Attribute.Kind.CHOICE:
-            ensure_choice(attribute=attribute, value=value)
-    return dict(values)
 
 
 def _seller_named(name: str) -> Seller:

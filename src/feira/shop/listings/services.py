@@ -103,6 +103,55 @@ def create_listing(*, seller: Seller, facts: ListingFacts, photos_in_order: Sequ
     return listing
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedListing:
+    """A listing that can be kept, with the values of its attributes; nothing of it is stored so far."""
+
+    listing: Listing
+    values: Sequence[ListingAttribute]
+
+
+def check_listing(*, seller: Seller, facts: ListingFacts, photo_count: int) -> CheckedListing:
+    """Check what `open_listings` is to keep.
+
+    Raises:
+        InvalidListing: a fact or the number of photos is not acceptable.
+    """
+    _check_facts(facts)
+    _check_photo_count(photo_count)
+    if not photo_count:
+        raise _needs_a_photo()
+    listing = Listing(seller=seller)
+    return CheckedListing(listing, _fill_in(listing, facts))
+
+
+@transaction.atomic
+def open_listings(offers: Sequence[tuple[CheckedListing, Sequence[Photo]]]) -> list[Listing]:
+    """Keep many checked listings with photos that stand on no other, and show them to everybody.
+
+    What `create_listing` and `publish_listing` do one by one, in as many queries for a hundred as for one.
+    """
+    now = timezone.now()
+    for checked, photos_in_order in offers:
+        listing = checked.listing
+        listing.state, listing.published_at = Listing.State.LIVE, now
+        listing.cover_id = photos_in_order[0].pk
+    listings = Listing.objects.bulk_create([checked.listing for checked, _photos in offers])
+    for checked, _photos in offers:
+        for value in checked.values:
+            value.listing = checked.listing
+    ListingAttribute.objects.bulk_create([value for checked, _photos in offers for value in checked.values])
+    ListingPhoto.objects.bulk_create(
+        [
+            ListingPhoto(listing=checked.listing, photo=photo, position=position)
+            for checked, photos_in_order in offers
+            for position, photo in enumerate(photos_in_order)
+        ]
+    )
+    photos.make_searchable([photo.pk for _checked, photos_in_order in offers for photo in photos_in_order])
+    return listings
+
+
 @transaction.atomic
 def change_listing(*, listing: Listing, facts: ListingFacts, photos_in_order: Sequence[Photo] | None = None) -> Listing:
     """Change what a listing says; None leaves its photos as they are.
@@ -140,7 +189,7 @@ def publish_listing(*, listing: Listing) -> Listing:
         raise WrongState(f"This listing is already {listing.get_state_display().lower()}.")
     photo_ids = list(listing.listing_photos.values_list("photo_id", flat=True))
     if not photo_ids:
-        raise InvalidListing("Add at least one photo before you publish.", field="photos")
+        raise _needs_a_photo()
     listing.state = Listing.State.IN_REVIEW
     return _approve(listing, photo_ids)
 
@@ -178,6 +227,10 @@ def _leave(listing: Listing, state: str, *, only_from: Sequence[str], hide: bool
     return listing
 
 
+def _needs_a_photo() -> InvalidListing:
+    return InvalidListing("Add at least one photo before you publish.", field="photos")
+
+
 def _check_facts(facts: ListingFacts) -> None:
     if not facts.title.strip():
         raise InvalidListing("Give the listing a title.", field="title")
@@ -193,6 +246,16 @@ def _check_facts(facts: ListingFacts) -> None:
 
 
 def _apply_facts(listing: Listing, facts: ListingFacts) -> None:
+    values = _fill_in(listing, facts)
+    listing.save()
+    listing.attribute_values.all().delete()
+    for value in values:
+        value.listing = listing
+    ListingAttribute.objects.bulk_create(values)
+
+
+def _fill_in(listing: Listing, facts: ListingFacts) -> list[ListingAttribute]:
+    """Write the facts into the listing's fields and return the values of its attributes; nothing is saved."""
     listing.category = facts.category
     listing.title = facts.title.strip()
     listing.description = facts.description.strip()
@@ -202,11 +265,7 @@ def _apply_facts(listing: Listing, facts: ListingFacts) -> None:
     listing.stock = facts.stock
     values = _attribute_values(facts.attributes)
     listing.search_text = " ".join([*_category_names(facts.category), *(value.value_text for value in values)])
-    listing.save()
-    listing.attribute_values.all().delete()
-    for value in values:
-        value.listing = listing
-    ListingAttribute.objects.bulk_create(values)
+    return values
 
 
 def _category_names(category: Category) -> list[str]:
@@ -248,10 +307,14 @@ def _attribute_number(attribute: Attribute, text: str) -> Decimal:
     return number.quantize(Decimal("0.0001"))
 
 
-def _place_photos(listing: Listing, photos_in_order: Sequence[Photo]) -> None:
+def _check_photo_count(count: int) -> None:
     most = load_settings().photos_per_listing
-    if len(photos_in_order) > most:
+    if count > most:
         raise InvalidListing(f"A listing shows at most {most} photos. Remove some.", field="photos")
+
+
+def _place_photos(listing: Listing, photos_in_order: Sequence[Photo]) -> None:
+    _check_photo_count(len(photos_in_order))
     wanted = [photo.pk for photo in photos_in_order]
     if ListingPhoto.objects.filter(photo_id__in=wanted).exclude(listing=listing).exists():
         raise InvalidListing("One of these photos already belongs to another listing.", field="photos")

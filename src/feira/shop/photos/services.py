@@ -28,8 +28,8 @@ def prepare_photo(content: bytes) -> PreparedPhoto:
     return sandbox().prepare(content)
 
 
-def keep_photo(prepared: PreparedPhoto, *, content: bytes, owner: Account | None) -> Photo:
-    """Store the original and the renditions, and make the photo's row.
+def store_bytes(prepared: PreparedPhoto, *, content: bytes) -> None:
+    """Put the original and the renditions into the blob store; best outside a transaction, for it takes a while.
 
     Bytes go first: a blob without a row is harmless, a row without its blob is a broken picture.
     """
@@ -37,7 +37,15 @@ def keep_photo(prepared: PreparedPhoto, *, content: bytes, owner: Account | None
     store.put(content)
     for rendition in {r.digest: r for r in prepared.renditions.values()}.values():
         store.put(rendition.content)
-    return Photo.objects.create(
+
+
+def add_photos(prepared: Sequence[PreparedPhoto], *, owner: Account | None) -> list[Photo]:
+    """Make the rows of photos whose bytes are stored, in one query."""
+    return Photo.objects.bulk_create([_unsaved(photo, owner) for photo in prepared])
+
+
+def _unsaved(prepared: PreparedPhoto, owner: Account | None) -> Photo:
+    return Photo(
         owner=owner,
         digest=prepared.digest,
         format=prepared.format,
@@ -63,7 +71,8 @@ def take_photo(*, content: bytes, owner: Account | None) -> Photo:
 @transaction.atomic
 def take_prepared_photo(prepared: PreparedPhoto, *, content: bytes, owner: Account | None) -> Photo:
     """Keep an upload that was already read, and ask for its embedding."""
-    photo = keep_photo(prepared, content=content, owner=owner)
+    store_bytes(prepared, content=content)
+    (photo,) = add_photos([prepared], owner=owner)
     ask_for_embeddings([photo.pk])
     return photo
 
