@@ -22,7 +22,7 @@ def _a_fresh_fast_shop(settings: Settings) -> None:
 @pytest.fixture
 def ana(transactional_db: None) -> Account:
     """Somebody who sells."""
-    return AccountFactory(email="ana@example.org", display_name="Ana")
+    return AccountFactory.create(email="ana@example.org", display_name="Ana")
 
 
 @pytest.fixture

@@ -49,13 +49,14 @@ def _passwords_are_hashed_fast(settings: Settings) -> None:
 @pytest.fixture
 def world(db: None) -> World:
     """Return the people and things of these tests."""
-    seller = SellerFactory()
+    seller, other = SellerFactory.create(), AccountFactory.create()
     owner = seller.account
+    assert owner is not None
     return World(
         owner=owner,
         seller=seller,
-        other=SellerFactory().account,
-        staff=AccountFactory(is_staff=True),
+        other=other,
+        staff=AccountFactory.create(is_staff=True),
         live=make_listing(seller, title="Red shoes", price="12.50"),
         draft=make_listing(seller, title="Draft shoes", publish=False),
         photo=make_photo(owner, colour=(10, 90, 200)),

@@ -20,7 +20,7 @@ def test_a_program_signs_in_with_address_and_password(account: Account, api: API
 def test_unknown_addresses_wrong_passwords_and_closed_accounts_get_the_same_answer(
     account: Account, api: APIClient
 ) -> None:
-    closed = AccountFactory(is_active=False)
+    closed = AccountFactory.create(is_active=False)
     answers = [
         api.post("/api/v1/tokens/", {"email": email, "password": password}, format="json")
         for email, password in [(account.email, "wrong"), ("nobody@example.org", PASSWORD), (closed.email, PASSWORD)]
@@ -51,10 +51,11 @@ def test_guesses_at_one_password_are_limited_from_however_many_machines(account:
 def test_a_token_taken_back_opens_nothing(world: World) -> None:
     client = signed_in(world.other)
     made = client.post("/api/v1/me/tokens/", {"name": "printer"}, format="json").json()
-    printer = {"HTTP_AUTHORIZATION": f"Bearer {made['token']}"}
-    assert APIClient().get("/api/v1/me/", **printer).status_code == 200
+    printer = APIClient()
+    printer.credentials(HTTP_AUTHORIZATION=f"Bearer {made['token']}")
+    assert printer.get("/api/v1/me/").status_code == 200
     assert client.delete(f"/api/v1/me/tokens/{made['id']}/").status_code == 204
-    refused = APIClient().get("/api/v1/me/", **printer)
+    refused = printer.get("/api/v1/me/")
     assert refused.status_code == 401
     assert refused.json()["code"] == "authentication_failed"
 
@@ -88,11 +89,11 @@ def test_a_profile_with_a_place_makes_a_seller(account: Account) -> None:
 def test_a_browser_signed_in_by_session_must_send_its_csrf_token(account: Account) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(account)
-    change = {"data": {"display_name": "Forged"}, "content_type": "application/json"}
-    refused = browser.patch("/api/v1/me/", **change)
+    change = {"display_name": "Forged"}
+    refused = browser.patch("/api/v1/me/", change, "application/json")
     assert (refused.status_code, refused["Content-Type"]) == (403, "application/problem+json")
     browser.cookies["feira_csrf"] = "a" * 32
-    allowed = browser.patch("/api/v1/me/", **change, headers={"X-CSRFToken": "a" * 32})
+    allowed = browser.patch("/api/v1/me/", change, "application/json", headers={"X-CSRFToken": "a" * 32})
     assert allowed.status_code == 200
 
 
@@ -105,6 +106,6 @@ def test_an_address_that_is_none_is_refused_as_a_field(api: APIClient) -> None:
 
 @pytest.mark.django_db
 def test_a_body_of_many_megabytes_is_refused_unread(api: APIClient) -> None:
-    huge = b'{"email": "' + b"a" * 5_000_001 + b'"}'
+    huge = f'{{"email": "{"a" * 5_000_001}"}}'
     refused = api.generic("POST", "/api/v1/tokens/", huge, content_type="application/json")
     assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")

@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def ana(transactional_db: None) -> Account:
-    return AccountFactory(display_name="Ana of the docs")
+    return AccountFactory.create(display_name="Ana of the docs")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def titles(client: APIClient, **query: Any) -> list[str]:
 @pytest.fixture
 def catalogue(db: None) -> None:
     """Three shoes and two hats, of which some have a colour; a draft and a sold one beside them."""
-    seller = SellerFactory(name="Ana", slug="ana")
+    seller = SellerFactory.create(name="Ana", slug="ana")
     shoes, hats = make_category("Clothing", "Shoes"), make_category("Clothing", "Hats")
     colour = ensure_attribute(code="colour", kind=Attribute.Kind.CHOICE, category=shoes)
     for value in ("red", "blue"):

@@ -43,7 +43,7 @@ def test_what_is_no_photo_is_refused_with_its_reason_and_leaves_nothing(world: W
 def test_a_body_too_large_is_refused_by_its_announced_length(world: World) -> None:
     length = load_settings().photo_max_bytes + 200_000
     refused = signed_in(world.owner).generic(
-        "POST", "/api/v1/photos/", b"", content_type="multipart/form-data; boundary=x", CONTENT_LENGTH=str(length)
+        "POST", "/api/v1/photos/", "", content_type="multipart/form-data; boundary=x", CONTENT_LENGTH=str(length)
     )
     assert (refused.status_code, refused.json()["reason"]) == (422, "too_large_bytes")
 

@@ -101,7 +101,7 @@ def test_made_up_requests_get_answers_that_the_schema_describes(path: str, metho
         suppress_health_check=list(HealthCheck),
     )
     @given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes]), real=st.booleans())
-    def answers_as_described(case: schemathesis.Case, real: bool) -> None:
+    def answers_as_described(case: schemathesis.Case[Any], real: bool) -> None:
         if real:
             case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
         case.call_and_validate(headers=headers, checks=CHECKS)

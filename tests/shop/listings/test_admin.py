@@ -3,6 +3,7 @@
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -18,7 +19,7 @@ MODELS = [Listing, Category, Attribute, Photo, ImportRun, ImportRow]
 @pytest.fixture
 def staff(client: Client, db: None) -> Client:
     """A browser of somebody who may do everything."""
-    client.force_login(AccountFactory(is_staff=True, is_superuser=True))
+    client.force_login(AccountFactory.create(is_staff=True, is_superuser=True))
     return client
 
 
@@ -92,7 +93,7 @@ def test_a_new_category_gets_its_path_once_and_for_all(staff: Client) -> None:
 
 
 def test_nobody_but_staff_gets_in(client: Client, db: None) -> None:
-    client.force_login(AccountFactory())
+    client.force_login(AccountFactory.create())
     assert client.get(address(Listing, "changelist")).status_code == 302
 
 
@@ -101,5 +102,5 @@ def test_what_the_index_knows_cannot_be_deleted_behind_its_back(staff: Client) -
     for thing in (listing, listing.cover):
         assert thing is not None
         assert staff.post(address(type(thing), "delete", thing.pk), {"post": "yes"}).status_code == 403
-        assert not admin.site.get_model_admin(type(thing)).has_add_permission(None)
+        assert not admin.site.get_model_admin(type(thing)).has_add_permission(HttpRequest())
     assert Listing.objects.filter(pk=listing.pk).exists()

@@ -1,7 +1,7 @@
 """One's own account and tokens over the API."""
 
 import hashlib
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle, SimpleRateThrottle
 from rest_framework.views import APIView
 
-from feira.shop.accounts.authentication import BEARER_CHALLENGE
+from feira.shop.accounts.authentication import BEARER_CHALLENGE, account_of
 from feira.shop.accounts.models import Account, ApiToken, Seller
 from feira.shop.accounts.selectors import seller_of, tokens_of
 from feira.shop.accounts.serializers import (
@@ -33,7 +33,7 @@ class MeView(APIView):
     @extend_schema(operation_id="me", summary="Read one's own account", tags=["me"], responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """Answer with the account and its seller."""
-        return Response(_me(request.user))
+        return Response(_me(account_of(request)))
 
     @extend_schema(
         operation_id="change_me",
@@ -46,7 +46,7 @@ class MeView(APIView):
     def patch(self, request: Request) -> Response:
         """Change what others see of the account; saying where one is or who makes it a seller."""
         changes = _checked(ProfileChangesSerializer, request)
-        account = request.user
+        account = account_of(request)
         seller = seller_of(account)
         if seller is None and ("about" in changes or "location" in changes):
             seller = become_seller(account=account)
@@ -65,7 +65,7 @@ class MyTokensView(APIView):
     @extend_schema(operation_id="my_tokens", summary="List one's own tokens", tags=["me"], responses=TokensSerializer)
     def get(self, request: Request) -> Response:
         """Answer with what is known of the tokens, never their secrets."""
-        return Response({"results": [_token(token) for token in tokens_of(request.user)]})
+        return Response({"results": [_token(token) for token in tokens_of(account_of(request))]})
 
     @extend_schema(
         operation_id="make_token",
@@ -76,7 +76,7 @@ class MyTokensView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Answer with the new token's secret, this one time."""
-        return _issue(request.user, name=_checked(NewTokenSerializer, request)["name"])
+        return _issue(account_of(request), name=_checked(NewTokenSerializer, request)["name"])
 
 
 class MyTokenView(APIView):
@@ -87,7 +87,7 @@ class MyTokenView(APIView):
     )
     def delete(self, request: Request, token_id: int) -> Response:
         """Take the token back; one that is not there or not one's own is not found."""
-        if not revoke_token(account=request.user, token_id=token_id):
+        if not revoke_token(account=account_of(request), token_id=token_id):
             raise Http404
         return Response(status=204)
 
@@ -109,9 +109,9 @@ class AddressThrottle(SimpleRateThrottle):
 class TokensView(APIView):
     """A token for an address and a password: how a program signs in the first time."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = [AllowAny]
-    throttle_classes: ClassVar = [ScopedRateThrottle, AddressThrottle]
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = (ScopedRateThrottle, AddressThrottle)
     throttle_scope = "tokens"
 
     @extend_schema(

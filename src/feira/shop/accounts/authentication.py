@@ -11,6 +11,17 @@ from feira.shop.accounts.services import note_token_use
 BEARER_CHALLENGE = 'Bearer realm="feira"'
 
 
+def account_of(request: Request) -> Account:
+    """Return who sends the request.
+
+    Raises:
+        NotAuthenticated: nobody is signed in.
+    """
+    if not isinstance(request.user, Account):
+        raise exceptions.NotAuthenticated
+    return request.user
+
+
 class BearerTokenAuthentication(authentication.BaseAuthentication):
     """Reads `Authorization: Bearer feira_…`; a wrong token is refused, no token is left to the next method."""
 

@@ -1,7 +1,6 @@
 """Two readers of the API's schema, served by the shop itself: Swagger UI to try requests, ReDoc to read."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import drf_spectacular_sidecar
 from csp.decorators import csp_update
@@ -27,7 +26,7 @@ relaxed_styles = csp_update({"style-src": ["'self'", "'unsafe-inline'"], "worker
 class SwaggerView(SpectacularSwaggerSplitView):
     """Swagger UI: reads the schema and tries requests, with a token or with the session's account."""
 
-    permission_classes: ClassVar = [AllowAny]
+    permission_classes = (AllowAny,)
     url_name = "api:schema"
 
 

@@ -40,7 +40,7 @@ class FacetOptionSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """One choice of a facet."""
 
     value = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # a field, as the API calls it; DRF's own `label` is set elsewhere
     count = serializers.IntegerField(help_text="How many listings it leaves.")
     active = serializers.BooleanField(help_text="Whether it is chosen now.")
 

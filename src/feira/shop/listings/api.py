@@ -1,7 +1,7 @@
 """Listings and categories over the API."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,6 +16,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from feira.settings import load_settings
+from feira.shop.accounts.authentication import account_of
 from feira.shop.accounts.models import Account
 from feira.shop.accounts.services import become_seller
 from feira.shop.listings.answers import (
@@ -62,7 +63,7 @@ from feira.shop.web.idempotency import IDEMPOTENCY_PARAMETER, answer_once, conte
 class CategoriesView(APIView):
     """The tree of categories."""
 
-    permission_classes: ClassVar = [AllowAny]
+    permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="categories",
@@ -79,7 +80,7 @@ class CategoriesView(APIView):
 class ListingsView(APIView):
     """Everything for sale, and posting more."""
 
-    permission_classes: ClassVar = [IsAuthenticatedOrReadOnly]
+    permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @extend_schema(
         operation_id="listings",
@@ -114,7 +115,7 @@ class ListingsView(APIView):
     def post(self, request: Request) -> Response:
         """Keep the listing and answer with it in full."""
         given = _checked(NewListingSerializer, request)
-        response = answer_once(request, content_of(request), lambda: _post(request.user, given))
+        response = answer_once(request, content_of(request), lambda: _post(account_of(request), given))
         response["Location"] = reverse("api:listing", args=[response.data["id"]])
         return response
 
@@ -122,7 +123,7 @@ class ListingsView(APIView):
 class ListingView(APIView):
     """One listing."""
 
-    permission_classes: ClassVar = [IsAuthenticatedOrReadOnly]
+    permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @extend_schema(operation_id="listing", summary="Read a listing", tags=["listings"], responses=ListingSerializer)
     def get(self, request: Request, listing_id: int) -> Response:
@@ -172,7 +173,7 @@ class ListingPhotosView(APIView):
     def patch(self, request: Request, listing_id: int) -> Response:
         """Place the photos in this order and answer with the listing."""
         places = _checked(PhotoOrderSerializer, request)["photos"]
-        return _change(request, listing_id, lambda listing: _place(listing, places, request.user))
+        return _change(request, listing_id, lambda listing: _place(listing, places, account_of(request)))
 
 
 class PublishView(APIView):
@@ -220,7 +221,7 @@ class MyListingsView(APIView):
         asked = OwnListSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
-        own = listings_editable_by(request.user)
+        own = listings_editable_by(account_of(request))
         if "state" in given:
             own = own.filter(state=given["state"])
         page = page_of_cards(own, sort="posted", cursor=given["after"] or None, size=given["limit"])
@@ -237,13 +238,13 @@ def _checked(serializer: type[BaseSerializer[Any]], request: Request) -> dict[st
 @transaction.atomic
 def _change(request: Request, listing_id: int, change: Callable[[Listing], object]) -> Response:
     """Apply a change to an own listing, locked against others, and answer with how it is now."""
-    listing = listing_in_full(_locked(listings_editable_by(request.user)), listing_id)
+    listing = listing_in_full(_locked(listings_editable_by(account_of(request))), listing_id)
     if listing is None:
         if listings_visible_to(request.user).filter(pk=listing_id).exists():
             raise PermissionDenied("This listing is not yours to change.")
         raise Http404
     change(listing)
-    return Response(_in_full(listing_id, request.user))
+    return Response(_in_full(listing_id, account_of(request)))
 
 
 def _locked(listings: QuerySet[Listing]) -> QuerySet[Listing]:

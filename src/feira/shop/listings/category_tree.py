@@ -42,11 +42,11 @@ def _attributes_by_category() -> dict[int, list[dict[str, Any]]]:
     choices: dict[int, list[str]] = defaultdict(list)
     for attribute_id, value in AttributeChoice.objects.order_by("value").values_list("attribute_id", "value"):
         choices[attribute_id].append(value)
+    columns = ("code", "name", "kind", "unit")
     shown = {
-        row.pop("id"): row for row in Attribute.objects.order_by("name").values("id", "code", "name", "kind", "unit")
+        pk: {**dict(zip(columns, values, strict=True)), "choices": choices.get(pk, [])}
+        for pk, *values in Attribute.objects.values_list("pk", *columns)
     }
-    for pk, row in shown.items():
-        row["choices"] = choices.get(pk, [])
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     placed = Attribute.categories.through.objects.order_by("attribute__name")
     for category_id, attribute_id in placed.values_list("category_id", "attribute_id"):

@@ -12,7 +12,7 @@ from feira.shop.photos.selectors import ROW_ID_MAX
 
 ATTRIBUTE_PREFIX = "attr_"
 MOST_ATTRIBUTES = 50
-PRICE = {"max_digits": 12, "decimal_places": 2, "min_value": Decimal(0)}
+PRICE: dict[str, Any] = {"max_digits": 12, "decimal_places": 2, "min_value": Decimal(0)}
 
 
 class ListingFilterSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -134,7 +134,7 @@ class PhotoPlaceSerializer(serializers.Serializer):  # type: ignore[type-arg]
 class PhotoOrderSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """All photos of a listing in order: the first is the cover, those left out are taken off."""
 
-    photos = PhotoPlaceSerializer(many=True, max_length=100)
+    photos = serializers.ListField(child=PhotoPlaceSerializer(), max_length=100)
 
 
 def typed_value(value: ListingAttribute) -> str:

@@ -1,6 +1,6 @@
 """Own photos over the API: sent one by one, then placed on listings."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import Http404
 from django.urls import reverse
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
+from feira.shop.accounts.authentication import account_of
 from feira.shop.photos.models import Photo
 from feira.shop.photos.selectors import photos_owned_by, rendition_url
 from feira.shop.photos.serializers import PhotoSerializer, UploadSerializer
@@ -22,8 +23,8 @@ from feira.shop.web.idempotency import IDEMPOTENCY_PARAMETER, answer_once, first
 class PhotosView(APIView):
     """Taking photos."""
 
-    parser_classes: ClassVar = [MultiPartParser]
-    throttle_classes: ClassVar = [ScopedRateThrottle]
+    parser_classes = (MultiPartParser,)
+    throttle_classes = (ScopedRateThrottle,)
     throttle_scope = "uploads"
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -57,7 +58,7 @@ class PhotosView(APIView):
         response = answer_once(
             request,
             content,
-            lambda: photo_body(take_prepared_photo(prepared, content=content, owner=request.user)),
+            lambda: photo_body(take_prepared_photo(prepared, content=content, owner=account_of(request))),
         )
         response["Location"] = reverse("api:photo", args=[response.data["id"]])
         return response
@@ -69,7 +70,7 @@ class PhotoView(APIView):
     @extend_schema(operation_id="photo", summary="Read an own photo", tags=["photos"], responses=PhotoSerializer)
     def get(self, request: Request, photo_id: int) -> Response:
         """Answer with the photo; one that somebody else sent is not found."""
-        found = photos_owned_by(request.user, [photo_id])
+        found = photos_owned_by(account_of(request), [photo_id])
         if not found:
             raise Http404
         return Response(photo_body(found[0]))

@@ -10,6 +10,7 @@ import orjson
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -61,7 +62,7 @@ def first_answer(request: Request, content: bytes) -> Response | None:
     if key is None:
         return None
     young = timezone.now() - ANSWERS_ARE_KEPT
-    known = IdempotentAnswer.objects.filter(account_id=request.user.pk, key=key, created_at__gte=young).first()
+    known = IdempotentAnswer.objects.filter(account_id=_account_of(request), key=key, created_at__gte=young).first()
     return _repeat(known, request, content) if known else None
 
 
@@ -81,7 +82,7 @@ def answer_once(request: Request, content: bytes, work: Callable[[], Mapping[str
             return Response(work(), status=201)
         IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - ANSWERS_ARE_KEPT).delete()
         answer = IdempotentAnswer(
-            account_id=request.user.pk,
+            account_id=_account_of(request),
             key=key,
             request=_name_of(request),
             digest=hashlib.sha256(content).hexdigest(),
@@ -92,12 +93,18 @@ def answer_once(request: Request, content: bytes, work: Callable[[], Mapping[str
             with transaction.atomic():
                 answer.save(force_insert=True)
         except IntegrityError:
-            known = IdempotentAnswer.objects.get(account_id=request.user.pk, key=key)
+            known = IdempotentAnswer.objects.get(account_id=_account_of(request), key=key)
             return _repeat(known, request, content)
         body = work()
         answer.body = orjson.loads(as_json(body))
         answer.save(update_fields=["body"])
     return Response(body, status=201)
+
+
+def _account_of(request: Request) -> int:
+    if request.user.pk is None:
+        raise NotAuthenticated
+    return request.user.pk
 
 
 def _key_of(request: Request) -> str | None:
