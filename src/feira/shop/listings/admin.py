@@ -79,7 +79,7 @@ class CategoryForm(forms.ModelForm[Category]):
     def clean(self) -> dict[str, Any]:
         """Refuse a new category whose path is taken."""
         cleaned = super().clean() or self.cleaned_data
-        if self.instance._state.adding and cleaned.get("name"):
+        if not self.instance.path and cleaned.get("name"):
             parent = cleaned.get("parent")
             slug = slugify(cleaned["name"])[:70] or "other"
             path = f"{parent.path}/{slug}" if parent else slug
