@@ -1,0 +1,168 @@
+"""Finding things: by words, by photo, by both."""
+
+import base64
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.journeys.browsing import titles_of
+from tests.journeys.catalogue import variant
+from tests.journeys.conftest import OpenShop, Visitors
+
+Visit = Callable[..., Page]
+
+DROP = """([target, name, content]) => {
+    const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
+    const zone = document.querySelector(target);
+    for (const type of ["dragover", "drop"]) {
+        zone.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer }));
+    }
+}"""
+
+
+def search(page: Page, words: str) -> None:
+    """Type words into the search field in sight and press Enter."""
+    field = page.locator("input[type='search']:visible").first
+    field.fill(words)
+    field.press("Enter")
+    page.wait_for_url("**/search/?*")
+
+
+def choose_photo(page: Page, photo: Path | dict[str, object]) -> None:
+    """Press the camera and choose a file."""
+    with page.expect_file_chooser() as chooser:
+        page.locator("[data-photo-search]:visible").first.click()
+    chooser.value.set_files(photo)  # type: ignore[arg-type] # a path, or name, type and bytes
+    page.wait_for_url("**/search/?*photo=*")
+
+
+def test_words_find_what_has_them_in_its_title(visit: Visitors, shop: OpenShop) -> None:
+    page = visit("/")
+    search(page, "juniper")
+    expected = {item.title for item in shop.items if item.title.startswith("Juniper")}
+    assert set(titles_of(page)) == expected
+    expect(page.get_by_role("status").filter(has_text=f"{len(expected)} listings")).to_be_visible()
+
+
+def test_the_beginning_of_a_word_and_a_misspelt_word_find_it_too(visit: Visitors, shop: OpenShop) -> None:
+    page = visit("/search/?q=junip")
+    expected = set(titles_of(page))
+    assert expected == {item.title for item in shop.items if item.title.startswith("Juniper")}
+    search(page, "juniprr")
+    assert set(titles_of(page)) == expected
+    expect(page.locator("#results").get_by_text("Nothing was found for “juniprr”")).to_be_visible()
+
+
+def test_filters_narrow_chips_widen_and_the_back_button_goes_back(visit: Visitors, shop: OpenShop) -> None:
+    wanted = shop.item("Juniper")
+    page = visit("/search/?q=juniper")
+    before = titles_of(page)
+    facets = page.get_by_label("Filters", exact=True)
+    facets.get_by_role("link", name=re.compile(rf"^{wanted.category} \d")).click()
+    expect(page.locator("main .listing-card")).to_have_count(1)
+    assert titles_of(page) == [wanted.title]
+    assert "category=" in page.url
+    page.get_by_role("link", name="Remove juniper").click()
+    expect(page.locator("main .listing-card")).to_have_count(
+        sum(item.category == wanted.category for item in shop.items)
+    )
+    assert "q=" not in page.url
+    page.go_back()
+    expect(page.locator("main .listing-card")).to_have_count(1)
+    page.go_back()
+    expect(page.locator("main .listing-card")).to_have_count(len(before))
+    assert titles_of(page) == before
+
+
+def test_the_way_back_from_a_listing_leads_to_the_same_place_in_the_results(visit: Visitors) -> None:
+    page = visit("/search/?q=washed", width=390, height=800)
+    last = page.locator("main .listing-card__title a").last
+    last.scroll_into_view_if_needed()
+    place, before = page.evaluate("scrollY"), titles_of(page)
+    assert place > 500
+    last.click()
+    page.wait_for_url("**/listings/**")
+    page.go_back()
+    page.wait_for_url("**/search/?q=washed")
+    expect(page.locator("main .listing-card__title a").last).to_be_in_viewport()
+    assert titles_of(page) == before
+    assert abs(page.evaluate("scrollY") - place) < 100
+
+
+def test_show_more_goes_on_below(visit: Visitors, shop: OpenShop) -> None:
+    page = visit("/search/")
+    first = titles_of(page)
+    page.get_by_role("link", name="Show more").click()
+    expect(page.locator("main .listing-card").nth(len(first))).to_be_attached()
+    titles = titles_of(page)
+    assert titles[: len(first)] == first
+    assert len(set(titles)) == len(titles)
+
+
+def test_a_photo_finds_its_own_listing_first_and_stays_in_the_address(visit: Visitors, shop: OpenShop) -> None:
+    item = shop.item("Meadow")
+    page = visit("/")
+    choose_photo(page, item.photo)
+    assert titles_of(page)[0] == item.title
+    before = titles_of(page)
+    page.reload()
+    assert titles_of(page) == before
+    thumb = page.get_by_role("link", name="Remove Your photo").locator("img")
+    expect(thumb).to_be_visible()
+    assert thumb.evaluate("image => image.naturalWidth") > 0
+    page.get_by_role("link", name="Remove Your photo").click()
+    expect(page.get_by_role("link", name="Remove Your photo")).to_have_count(0)
+
+
+def test_a_photo_of_the_same_thing_from_elsewhere_finds_it_when_dropped(visit: Visitors, shop: OpenShop) -> None:
+    item = shop.item("Velvet")
+    page = visit("/")
+    content = base64.b64encode(variant(item.photo)).decode()
+    page.evaluate(DROP, [".search-field--big", "seen.jpg", content])
+    page.wait_for_url("**/search/?*photo=*")
+    assert item.title in titles_of(page)[:3]
+
+
+def test_words_and_a_photo_are_asked_together(visit: Visitors, shop: OpenShop) -> None:
+    item = shop.item("Saffron")
+    page = visit("/")
+    search(page, "saffron")
+    choose_photo(page, item.photo)
+    assert "q=saffron" in page.url
+    assert titles_of(page)[0] == item.title
+    expect(page.get_by_role("link", name="Remove saffron")).to_be_visible()
+    expect(page.get_by_role("link", name="Remove Your photo")).to_be_visible()
+    page.get_by_role("link", name="Remove saffron").click()
+    expect(page.get_by_role("link", name="Remove saffron")).to_have_count(0)
+    assert "photo=" in page.url
+    assert titles_of(page)[0] == item.title
+
+
+def test_nobody_else_may_search_with_a_visitors_photo(visit: Visitors, shop: OpenShop) -> None:
+    page = visit("/")
+    choose_photo(page, shop.item("Cinder").photo)
+    stranger = visit(None, refusals=[404])
+    answer = stranger.goto(page.url)
+    assert answer is not None
+    assert answer.status == 404
+
+
+def test_a_hostile_file_is_refused_beside_the_field_and_the_words_stay(visit: Visitors) -> None:
+    page = visit("/search/?q=juniper", refusals=[422])
+    before = titles_of(page)
+    with page.expect_file_chooser() as chooser:
+        page.locator("[data-photo-search]:visible").first.click()
+    script = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    chooser.value.set_files({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": script})
+    page.wait_for_url("**/search/photo/")
+    field = page.locator("#by-photo-file")
+    expect(field).to_be_focused()
+    wrong = page.locator(f"#{field.get_attribute('aria-describedby')}")
+    expect(wrong).to_be_in_viewport()
+    assert len(wrong.inner_text().split()) > 3
+    expect(page.locator("input[type='search']:visible").first).to_have_value("juniper")
+    assert titles_of(page) == before
