@@ -25,7 +25,7 @@ from feira.settings import load_settings
 COLOURS = {"web": "cyan", "engine": "magenta", "worker": "green", "beat": "yellow", "up": "bold"}
 FEIRA = (sys.executable, "-m", "feira.cli.main")
 
-Port = Annotated[int, typer.Option(help="Port of the shop.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the shop.")]
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")]
 Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Folder that keeps everything.  [default: FEIRA_DATA_DIR]")
