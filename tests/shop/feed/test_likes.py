@@ -1,7 +1,9 @@
 """Hearts: who may set them, and where they are seen."""
 
 import pytest
+from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from feira.shop.feed.models import Like
 from feira.shop.feed.selectors import liked_cards, liked_ids
@@ -15,8 +17,8 @@ from tests.factories import AccountFactory, SellerFactory, make_listing
 pytestmark = pytest.mark.django_db
 
 
-def test_liking_and_no_longer_liking_may_be_said_twice():
-    account, listing = AccountFactory(), make_listing()
+def test_liking_and_no_longer_liking_may_be_said_twice() -> None:
+    account, listing = AccountFactory.create(), make_listing()
     for _again in range(2):
         like(account=account, listing=listing)
     assert Like.objects.count() == 1
@@ -26,8 +28,8 @@ def test_liking_and_no_longer_liking_may_be_said_twice():
     assert liked_ids(account, [listing.pk]) == set()
 
 
-def test_what_one_likes_is_listed_last_liked_first_without_what_was_taken_down():
-    account, other, seller = AccountFactory(), AccountFactory(), SellerFactory()
+def test_what_one_likes_is_listed_last_liked_first_without_what_was_taken_down() -> None:
+    account, other, seller = AccountFactory.create(), AccountFactory.create(), SellerFactory.create()
     first, sold, gone, unliked = [make_listing(seller, title=title) for title in ("First", "Sold", "Gone", "Unliked")]
     for listing in (first, sold, gone):
         like(account=account, listing=listing)
@@ -40,8 +42,8 @@ def test_what_one_likes_is_listed_last_liked_first_without_what_was_taken_down()
     assert page.next_cursor is None
 
 
-def test_a_long_list_goes_on_where_it_stopped(django_assert_num_queries):
-    account, seller = AccountFactory(), SellerFactory()
+def test_a_long_list_goes_on_where_it_stopped(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    account, seller = AccountFactory.create(), SellerFactory.create()
     made = [make_listing(seller) for _number in range(PAGE_SIZE + 2)]
     for listing in made:
         like(account=account, listing=listing)
@@ -55,8 +57,8 @@ def test_a_long_list_goes_on_where_it_stopped(django_assert_num_queries):
             liked_cards(account, damaged)
 
 
-def test_cards_anywhere_show_the_hearts_of_whoever_looks(django_assert_num_queries, rf):
-    account, seller = AccountFactory(), SellerFactory()
+def test_cards_anywhere_show_the_hearts_of_whoever_looks(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    account, seller = AccountFactory.create(), SellerFactory.create()
     liked, other = make_listing(seller), make_listing(seller)
     like(account=account, listing=liked)
     cards = cards_in_order([liked.pk, other.pk])
@@ -65,8 +67,8 @@ def test_cards_anywhere_show_the_hearts_of_whoever_looks(django_assert_num_queri
     assert [card["liked"] for card in cards] == [True, False]
 
 
-def test_a_form_sets_and_clears_the_heart_and_goes_back(client):
-    account, listing = AccountFactory(), make_listing()
+def test_a_form_sets_and_clears_the_heart_and_goes_back(client: Client) -> None:
+    account, listing = AccountFactory.create(), make_listing()
     client.force_login(account)
     address = reverse("feed:like", args=[listing.pk])
     answer = client.post(address, {"liked": "1", "next": "/search/?q=red"})
@@ -78,23 +80,23 @@ def test_a_form_sets_and_clears_the_heart_and_goes_back(client):
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
-def test_nobody_is_sent_to_another_site(client, elsewhere):
+def test_nobody_is_sent_to_another_site(client: Client, elsewhere: str) -> None:
     listing = make_listing()
-    client.force_login(AccountFactory())
+    client.force_login(AccountFactory.create())
     answer = client.post(reverse("feed:like", args=[listing.pk]), {"next": elsewhere}, headers={"Referer": elsewhere})
     assert answer["Location"] == listing.get_absolute_url()
 
 
-def test_htmx_gets_the_new_heart(client):
+def test_htmx_gets_the_new_heart(client: Client) -> None:
     listing = make_listing(title="Red shoes")
-    client.force_login(AccountFactory())
+    client.force_login(AccountFactory.create())
     answer = client.post(reverse("feed:like", args=[listing.pk]), {"liked": "1"}, headers={"HX-Request": "true"})
     assert answer.status_code == 200
     assert 'aria-pressed="true"' in answer.text
     assert "Red shoes" in answer.text
 
 
-def test_a_guest_is_sent_to_sign_in_and_likes_nothing(client):
+def test_a_guest_is_sent_to_sign_in_and_likes_nothing(client: Client) -> None:
     listing = make_listing()
     address = reverse("feed:like", args=[listing.pk])
     answer = client.post(address, {"liked": "1", "next": "/search/?q=red"})
@@ -104,23 +106,23 @@ def test_a_guest_is_sent_to_sign_in_and_likes_nothing(client):
     assert not Like.objects.exists()
 
 
-def test_only_a_post_sets_a_heart(client):
+def test_only_a_post_sets_a_heart(client: Client) -> None:
     listing = make_listing()
-    client.force_login(AccountFactory())
+    client.force_login(AccountFactory.create())
     assert client.get(reverse("feed:like", args=[listing.pk])).status_code == 405
     assert not Like.objects.exists()
 
 
-def test_a_draft_of_somebody_else_cannot_be_liked(client):
+def test_a_draft_of_somebody_else_cannot_be_liked(client: Client) -> None:
     draft = make_listing(publish=False)
-    client.force_login(AccountFactory())
+    client.force_login(AccountFactory.create())
     assert client.post(reverse("feed:like", args=[draft.pk])).status_code == 404
     assert client.put(f"/api/v1/listings/{draft.pk}/like/").status_code == 404
     assert not Like.objects.exists()
 
 
-def test_the_api_sets_clears_and_lists_hearts(client):
-    account, listing = AccountFactory(), make_listing()
+def test_the_api_sets_clears_and_lists_hearts(client: Client) -> None:
+    account, listing = AccountFactory.create(), make_listing()
     client.force_login(account)
     address = f"/api/v1/listings/{listing.pk}/like/"
     assert client.put(address).status_code == 204
@@ -132,7 +134,7 @@ def test_the_api_sets_clears_and_lists_hearts(client):
 @pytest.mark.parametrize(
     ("method", "address"), [("put", "listings/{}/like/"), ("delete", "listings/{}/like/"), ("get", "me/likes/")]
 )
-def test_the_api_asks_guests_to_sign_in(client, method, address):
+def test_the_api_asks_guests_to_sign_in(client: Client, method: str, address: str) -> None:
     listing = make_listing()
     answer = getattr(client, method)("/api/v1/" + address.format(listing.pk))
     assert answer.status_code == 401
@@ -140,7 +142,7 @@ def test_the_api_asks_guests_to_sign_in(client, method, address):
     assert not Like.objects.exists()
 
 
-def test_similar_listings_are_open_to_guests_but_not_for_drafts(client):
+def test_similar_listings_are_open_to_guests_but_not_for_drafts(client: Client) -> None:
     live, draft = make_listing(), make_listing(publish=False)
     assert client.get(f"/api/v1/listings/{live.pk}/similar/").json() == {"results": []}
     assert client.get(f"/api/v1/listings/{draft.pk}/similar/").status_code == 404

@@ -5,6 +5,7 @@ from itertools import permutations
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from feira.core.errors import EngineUnavailable
 from feira.core.recommend.neighbours import MOST, unpack
@@ -18,6 +19,8 @@ from feira.shop.listings.services import archive_listing, mark_sold, publish_lis
 from feira.shop.photos.models import Photo
 from tests.factories import SellerFactory, make_listing
 
+Three = tuple[Listing, Listing, Listing]
+
 RED, DARK_RED, BLUE, GREEN = (200, 30, 30), (170, 30, 40), (30, 30, 200), (30, 170, 60)
 
 
@@ -30,9 +33,9 @@ def all_lists() -> dict[int, bytes]:
 
 
 @pytest.fixture
-def three(work_done: Callable[[], None]) -> tuple[Listing, Listing, Listing]:
+def three(work_done: Callable[[], None]) -> Three:
     """Two red listings and a blue one, in the index and in each other's lists."""
-    seller = SellerFactory()
+    seller = SellerFactory.create()
     made = (
         make_listing(seller, title="Red", colour=RED, photo_count=2),
         make_listing(seller, title="Dark red", colour=DARK_RED),
@@ -42,14 +45,14 @@ def three(work_done: Callable[[], None]) -> tuple[Listing, Listing, Listing]:
     return made
 
 
-def test_what_looks_alike_comes_first_and_nobody_is_their_own_neighbour(three):
+def test_what_looks_alike_comes_first_and_nobody_is_their_own_neighbour(three: Three) -> None:
     red, dark_red, blue = three
     assert neighbours(red) == [dark_red.pk, blue.pk]
     assert neighbours(dark_red) == [red.pk, blue.pk]
     assert sorted(neighbours(blue)) == sorted([red.pk, dark_red.pk])
 
 
-def test_a_new_listing_enters_the_lists_of_its_neighbours(three, work_done):
+def test_a_new_listing_enters_the_lists_of_its_neighbours(three: Three, work_done: Callable[[], None]) -> None:
     red, dark_red, _blue = three
     new = make_listing(title="Another red", colour=RED)
     work_done()
@@ -58,7 +61,7 @@ def test_a_new_listing_enters_the_lists_of_its_neighbours(three, work_done):
     assert similar_listings(red.pk)[0]["id"] == new.pk
 
 
-def test_adding_one_by_one_ends_where_a_rebuild_does(three, work_done):
+def test_adding_one_by_one_ends_where_a_rebuild_does(three: Three, work_done: Callable[[], None]) -> None:
     made = [*three, make_listing(title="Green", colour=GREEN)]
     work_done()
     grown = [neighbours(listing) for listing in made]
@@ -68,14 +71,14 @@ def test_adding_one_by_one_ends_where_a_rebuild_does(three, work_done):
     assert steps == [(4, 4)]
 
 
-def test_doing_it_again_changes_nothing(three):
+def test_doing_it_again_changes_nothing(three: Three) -> None:
     before = all_lists()
     found = services.find_neighbours([listing.pk for listing in three])
     assert services.enter_neighbours(found) == 0
     assert all_lists() == before
 
 
-def test_the_order_in_which_jobs_end_does_not_matter(three):
+def test_the_order_in_which_jobs_end_does_not_matter(three: Three) -> None:
     """Each answer below knows one listing only, as when three jobs run at once."""
     answers = [services.find_neighbours([listing.pk]) for listing in three]
     results = []
@@ -87,7 +90,7 @@ def test_the_order_in_which_jobs_end_does_not_matter(three):
     assert all(result == results[0] for result in results)
 
 
-def test_an_answer_with_a_lower_score_takes_nothing_away(three):
+def test_an_answer_with_a_lower_score_takes_nothing_away(three: Three) -> None:
     red, dark_red, _blue = three
     before = all_lists()
     encoder_id = NeighbourList.objects.get(pk=red.pk).encoder_id
@@ -96,7 +99,7 @@ def test_an_answer_with_a_lower_score_takes_nothing_away(three):
     assert all_lists() == before
 
 
-def test_a_rebuild_keeps_what_entered_after_it_asked(three):
+def test_a_rebuild_keeps_what_entered_after_it_asked(three: Three) -> None:
     red, dark_red, blue = three
     asked = services.find_neighbours([red.pk])
     NeighbourList.objects.filter(pk=red.pk).delete()
@@ -106,7 +109,7 @@ def test_a_rebuild_keeps_what_entered_after_it_asked(three):
     assert neighbours(red) == [blue.pk, dark_red.pk]
 
 
-def test_another_encoders_lists_count_for_nothing(three):
+def test_another_encoders_lists_count_for_nothing(three: Three) -> None:
     red, dark_red, _blue = three
     NeighbourList.objects.filter(pk=red.pk).update(encoder_id="another")
     found = services.find_neighbours([dark_red.pk])
@@ -115,7 +118,7 @@ def test_another_encoders_lists_count_for_nothing(three):
     assert NeighbourList.objects.get(pk=red.pk).encoder_id == found.encoder_id
 
 
-def test_a_sold_listing_leaves_every_list(three, work_done):
+def test_a_sold_listing_leaves_every_list(three: Three, work_done: Callable[[], None]) -> None:
     red, dark_red, blue = three
     mark_sold(listing=dark_red)
     assert [card["id"] for card in similar_listings(red.pk)] == [blue.pk]
@@ -125,7 +128,7 @@ def test_a_sold_listing_leaves_every_list(three, work_done):
     assert not NeighbourList.objects.filter(pk=dark_red.pk).exists()
 
 
-def test_a_listing_that_comes_back_is_a_neighbour_again(three, work_done):
+def test_a_listing_that_comes_back_is_a_neighbour_again(three: Three, work_done: Callable[[], None]) -> None:
     red, dark_red, _blue = three
     archive_listing(listing=dark_red)
     work_done()
@@ -135,9 +138,9 @@ def test_a_listing_that_comes_back_is_a_neighbour_again(three, work_done):
     assert neighbours(dark_red)[0] == red.pk
 
 
-def test_a_list_that_became_too_short_is_filled_up_again(work_done):
+def test_a_list_that_became_too_short_is_filled_up_again(work_done: Callable[[], None]) -> None:
     """With more listings than a list holds, somebody waits outside each list."""
-    seller = SellerFactory()
+    seller = SellerFactory.create()
     made = [make_listing(seller, title=f"Red {n}", colour=(200, 30 + n, 30)) for n in range(MOST + 4)]
     work_done()
     leaving = [listing for listing in made[:16] if listing.pk != made[0].pk]
@@ -151,7 +154,7 @@ def test_a_list_that_became_too_short_is_filled_up_again(work_done):
     assert len(similar_listings(first.pk)) == 12
 
 
-def test_the_job_waits_for_an_engine_that_is_away(db):
+def test_the_job_waits_for_an_engine_that_is_away(db: None) -> None:
     listing = make_listing(title="Red", colour=RED)
     photo_ids = list(listing.listing_photos.values_list("photo_id", flat=True))
     jobs.announce("photos.indexed", {"photo_ids": photo_ids, "seq": 1})
@@ -162,13 +165,17 @@ def test_the_job_waits_for_an_engine_that_is_away(db):
     assert not NeighbourList.objects.exists()
 
 
-def test_an_index_that_lags_behind_is_waited_for_and_then_given_up(three, monkeypatch):
+def test_an_index_that_lags_behind_is_waited_for_and_then_given_up(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(services, "WAIT_FOR_INDEX_S", 0.05)
     with pytest.raises(EngineUnavailable, match="entry 1000000"):
         services.wait_for_index(1_000_000)
 
 
-def test_similar_listings_cost_two_queries_whatever_there_is(three, django_assert_num_queries):
+def test_similar_listings_cost_two_queries_whatever_there_is(
+    three: Three, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(2):
         assert len(similar_listings(three[0].pk)) == 2
     with django_assert_num_queries(1):

@@ -41,12 +41,12 @@ queries = st.builds(
 
 
 @given(queries)
-def test_a_query_survives_its_way_through_the_url(query):
+def test_a_query_survives_its_way_through_the_url(query: SearchQuery) -> None:
     assert SearchQuery.from_url(QueryDict(query.to_url())) == query
 
 
 @given(st.text(max_size=200))
-def test_any_url_is_a_query_and_its_own_url_means_the_same(text):
+def test_any_url_is_a_query_and_its_own_url_means_the_same(text: str) -> None:
     query = SearchQuery.from_url(QueryDict(text))
     assert SearchQuery.from_url(QueryDict(query.to_url())) == query
 
@@ -59,11 +59,11 @@ def test_any_url_is_a_query_and_its_own_url_means_the_same(text):
         *("condition=broken", "sort=random", "attr_=red", "attr_colour=", "q=%00", "unknown=1"),
     ],
 )
-def test_what_makes_no_sense_is_passed_over(url):
+def test_what_makes_no_sense_is_passed_over(url: str) -> None:
     assert SearchQuery.from_url(QueryDict(url)) == SearchQuery()
 
 
-def test_a_change_starts_from_the_first_page():
+def test_a_change_starts_from_the_first_page() -> None:
     query = SearchQuery.from_url(QueryDict("q=red&after=abc&attr_colour=red&attr_colour=blue"))
     assert query.filtered(seller_slug="ana").to_url() == "q=red&seller=ana&attr_colour=blue&attr_colour=red"
     assert query.without_attribute("colour", "red").to_url() == "q=red&attr_colour=blue"

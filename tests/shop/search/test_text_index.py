@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -18,7 +20,7 @@ from tests.factories import make_category, make_listing
 pytestmark = pytest.mark.django_db
 
 
-def found(text: str, **passing: object) -> list[str]:
+def found(text: str, **passing: Any) -> list[str]:
     """Return the titles found, best first, having checked that both ways of asking agree."""
     words = parse_words(text)
     listings = live_listings(ListingFilter(**passing))
@@ -28,7 +30,7 @@ def found(text: str, **passing: object) -> list[str]:
     return [titles[pk] for pk in best]
 
 
-def test_every_word_has_to_be_there_in_title_attributes_or_description():
+def test_every_word_has_to_be_there_in_title_attributes_or_description() -> None:
     make_listing(title="Red shoes", description="made of leather")
     make_listing(title="Red hat")
     assert found("red leather ") == ["Red shoes"]
@@ -36,25 +38,25 @@ def test_every_word_has_to_be_there_in_title_attributes_or_description():
     assert found("green") == []
 
 
-def test_the_last_word_may_be_unfinished_and_the_others_may_not():
+def test_the_last_word_may_be_unfinished_and_the_others_may_not() -> None:
     make_listing(title="Red shoes")
     assert found("red sho") == ["Red shoes"]
     assert found("re shoes") == []
 
 
-def test_the_title_counts_more_than_the_category_and_that_more_than_the_description():
+def test_the_title_counts_more_than_the_category_and_that_more_than_the_description() -> None:
     make_listing(title="Brown belt", category=make_category("Other"), description="goes well with a lamp")
     make_listing(title="Brown belt of brass", category=make_category("Lamp"))
     make_listing(title="Brown lamp", category=make_category("Other"))
     assert found("lamp") == ["Brown lamp", "Brown belt of brass", "Brown belt"]
 
 
-def test_equal_matches_come_newest_first():
+def test_equal_matches_come_newest_first() -> None:
     ids = [make_listing(title="Green coat").pk for _number in range(3)]
     assert text_index().best(live_listings(), parse_words("coat"), most=2) == [ids[2], ids[1]]
 
 
-def test_minus_words_and_phrases_leave_listings_out():
+def test_minus_words_and_phrases_leave_listings_out() -> None:
     make_listing(title="Black leather bag")
     make_listing(title="Black bag", description="faux fur")
     make_listing(title="Black fur faux bag")
@@ -63,19 +65,19 @@ def test_minus_words_and_phrases_leave_listings_out():
     assert kept.count() == 2
 
 
-def test_a_phrase_wants_its_words_side_by_side():
+def test_a_phrase_wants_its_words_side_by_side() -> None:
     make_listing(title="Summer dress")
     make_listing(title="Dress for summer")
     assert found('"summer dress"') == ["Summer dress"]
 
 
-def test_accents_case_and_punctuation_do_not_count():
+def test_accents_case_and_punctuation_do_not_count() -> None:
     make_listing(title="Café T-shirt Ångström, 42.5", description="«Été» – snake_case")
     for text in ("cafe", "CAFÉ ", "angstrom", "t-shirt", "shirt", "ete", "42.5", "snake ", "case "):
         assert len(found(text)) == 1, text
 
 
-def test_other_scripts_are_found():
+def test_other_scripts_are_found() -> None:
     make_listing(title="Тёплый шарф 한국")
     assert found("тёплый 한국 ") == ["Тёплый шарф 한국"]
 
@@ -99,7 +101,7 @@ def test_other_scripts_are_found():
         "{x}",
     ],
 )
-def test_no_character_has_a_meaning_to_the_database(text):
+def test_no_character_has_a_meaning_to_the_database(text: str) -> None:
     make_listing(title="Red shoes")
     words = parse_words(text)
     if words.wanted:
@@ -107,15 +109,15 @@ def test_no_character_has_a_meaning_to_the_database(text):
     list(text_index().having(live_listings(), words))
 
 
-def test_the_filter_is_applied_before_the_best_are_taken():
+def test_the_filter_is_applied_before_the_best_are_taken() -> None:
     wanted = make_listing(title="Red coat", price="5")
     for _number in range(3):
         make_listing(title="Red red red", price="90")
-    best = text_index().best(live_listings(ListingFilter(max_price=10)), parse_words("red"), most=1)
+    best = text_index().best(live_listings(ListingFilter(max_price=Decimal(10))), parse_words("red"), most=1)
     assert best == [wanted.pk]
 
 
-def test_a_listing_is_found_exactly_while_it_is_live():
+def test_a_listing_is_found_exactly_while_it_is_live() -> None:
     listing = make_listing(title="Red shoes", publish=False)
     assert "shoes" not in text_index().vocabulary(most=100)
     publish_listing(listing=listing)
@@ -132,7 +134,7 @@ def test_a_listing_is_found_exactly_while_it_is_live():
     assert text_index().vocabulary(most=100) == {}
 
 
-def test_the_vocabulary_counts_listings_and_names_the_most_frequent_first():
+def test_the_vocabulary_counts_listings_and_names_the_most_frequent_first() -> None:
     make_listing(title="Café café", category=make_category("Other"))
     make_listing(title="Café", category=make_category("Other"))
     make_listing(title="Tea", category=make_category("Other"))
@@ -140,7 +142,7 @@ def test_the_vocabulary_counts_listings_and_names_the_most_frequent_first():
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite loses triggers")
-def test_a_lost_trigger_is_put_back_and_what_was_missed_is_indexed():
+def test_a_lost_trigger_is_put_back_and_what_was_missed_is_indexed() -> None:
     assert not text_index().repair()
     with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER search_words_take_in_changed")
@@ -151,7 +153,7 @@ def test_a_lost_trigger_is_put_back_and_what_was_missed_is_indexed():
 
 
 @pytest.mark.system
-def test_the_same_holds_on_postgresql():
+def test_the_same_holds_on_postgresql() -> None:
     url = os.environ.get("FEIRA_TEST_POSTGRES_URL")
     if not url:
         if os.environ.get("CI") == "true":

@@ -24,7 +24,7 @@ KNOWN = Vocabulary({"dress": 40, "dresses": 4, "shoes": 30, "shirt": 20, "skirt"
         ("xylophone", None),
     ],
 )
-def test_the_nearest_word_is_taken_if_it_is_near_enough(word, nearest):
+def test_the_nearest_word_is_taken_if_it_is_near_enough(word: str, nearest: str | None) -> None:
     assert KNOWN.nearest(word) == nearest
 
 
@@ -40,13 +40,13 @@ def test_the_nearest_word_is_taken_if_it_is_near_enough(word, nearest):
         ("red -shurt", "red"),
     ],
 )
-def test_only_wanted_words_that_nobody_used_are_replaced(text, better):
+def test_only_wanted_words_that_nobody_used_are_replaced(text: str, better: str) -> None:
     words = corrected(parse_words(text), KNOWN)
     assert " ".join(word for term in words.wanted for word in term.words) == better
     assert words.unwanted == parse_words(text).unwanted
 
 
-def test_the_vocabulary_is_read_again_after_a_while():
+def test_the_vocabulary_is_read_again_after_a_while() -> None:
     now, reads = [0.0], []
 
     def read() -> dict[str, int]:

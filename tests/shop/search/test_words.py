@@ -22,12 +22,12 @@ from feira.shop.search.words import MOST_TERMS, Term, Words, folded, parse_words
         ('unclosed "quote here', [Term(("unclosed",)), Term(("quote",)), Term(("here",), is_open=True)], []),
     ],
 )
-def test_words_phrases_and_minus_words_are_read(text, wanted, unwanted):
+def test_words_phrases_and_minus_words_are_read(text: str, wanted: list[Term], unwanted: list[Term]) -> None:
     assert parse_words(text) == Words(tuple(wanted), tuple(unwanted))
 
 
 @given(st.text(max_size=300))
-def test_anything_can_be_typed(text):
+def test_anything_can_be_typed(text: str) -> None:
     words = parse_words(text)
     assert len(words.wanted) + len(words.unwanted) <= MOST_TERMS
     assert all(term.words and all(term.words) for term in (*words.wanted, *words.unwanted))
@@ -35,10 +35,10 @@ def test_anything_can_be_typed(text):
 
 
 @given(st.text())
-def test_folding_twice_changes_nothing_more(text):
+def test_folding_twice_changes_nothing_more(text: str) -> None:
     assert split_words(" ".join(split_words(text))) == split_words(text)
 
 
-def test_only_latin_letters_lose_their_accents():
+def test_only_latin_letters_lose_their_accents() -> None:
     assert folded("Şık Ångström naïve") == "sık angstrom naive"
     assert folded("Йод が 한국 Ά") == "йод が 한국 ά"

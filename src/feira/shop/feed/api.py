@@ -1,7 +1,5 @@
 """Similar listings and hearts over the API."""
 
-from typing import ClassVar
-
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -10,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from feira.shop.accounts.authentication import account_of
 from feira.shop.feed import services
 from feira.shop.feed.selectors import SHOWN, liked_cards, liked_ids, similar_listings
 from feira.shop.listings.answers import CardPageSerializer, CardSerializer, page_body
@@ -40,7 +39,7 @@ class CursorSerializer(serializers.Serializer):  # type: ignore[type-arg]
 class SimilarView(APIView):
     """What looks like a listing."""
 
-    permission_classes: ClassVar = [AllowAny]
+    permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="similar_listings",
@@ -71,7 +70,7 @@ class LikeView(APIView):
     )
     def put(self, request: Request, listing_id: int) -> Response:
         """Set the heart; doing so again changes nothing."""
-        services.like(account=request.user, listing=_visible_listing(request, listing_id))
+        services.like(account=account_of(request), listing=_visible_listing(request, listing_id))
         return Response(status=204)
 
     @extend_schema(
@@ -83,7 +82,7 @@ class LikeView(APIView):
     )
     def delete(self, request: Request, listing_id: int) -> Response:
         """Clear the heart; doing so again changes nothing."""
-        services.unlike(account=request.user, listing=_visible_listing(request, listing_id))
+        services.unlike(account=account_of(request), listing=_visible_listing(request, listing_id))
         return Response(status=204)
 
 
@@ -101,7 +100,7 @@ class LikedView(APIView):
         """Answer with one page, the last liked first."""
         asked = CursorSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        return Response(page_body(liked_cards(request.user, asked.validated_data["after"] or None)))
+        return Response(page_body(liked_cards(account_of(request), asked.validated_data["after"] or None)))
 
 
 def _visible_listing(request: Request, listing_id: int) -> Listing:

@@ -20,8 +20,8 @@ def similar_listings(listing_id: int, count: int = SHOWN) -> list[Card]:
     packed = NeighbourList.objects.filter(pk=listing_id).values_list("packed", flat=True).first()
     if packed is None:
         return []
-    # What was sold in the meantime is passed over, so a few more are read than shown.
-    return cards_in_order([other for other, _score in unpack(bytes(packed))])[:count]
+    # What was sold a moment ago is passed over, so a few more are read than shown.
+    return cards_in_order([other for other, _score in unpack(bytes(packed))[: count + 4]])[:count]
 
 
 def liked_ids(account: Account, listing_ids: Sequence[int]) -> set[int]:

@@ -1,7 +1,7 @@
 """Hearts on pages."""
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
@@ -10,10 +10,11 @@ from django_htmx.http import HttpResponseClientRedirect
 from feira.shop.feed import services
 from feira.shop.listings.models import listing_url
 from feira.shop.listings.selectors import listings_visible_to
+from feira.shop.web.requests import PageRequest
 
 
 @require_POST
-def like(request: HttpRequest, listing_id: int) -> HttpResponse:
+def like(request: PageRequest, listing_id: int) -> HttpResponse:
     """Set or clear the heart of a listing, as the form's `liked` says; guests are sent to sign in.
 
     htmx gets the new heart, a plain form the page it came from.
@@ -34,7 +35,7 @@ def like(request: HttpRequest, listing_id: int) -> HttpResponse:
     return redirect(back)
 
 
-def _safe_page(request: HttpRequest, otherwise: str) -> str:
+def _safe_page(request: PageRequest, otherwise: str) -> str:
     """Return the page of this site to go back to: the form's `next`, the page htmx or the browser names, or another."""
     for named in (request.POST.get("next"), request.htmx.current_url_abs_path, request.headers.get("Referer")):
         if named and url_has_allowed_host_and_scheme(

@@ -1,6 +1,6 @@
 """Searching over the API, open to anyone."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -20,8 +20,8 @@ from feira.shop.search.uploads import remember_upload, searcher_of
 class SearchView(APIView):
     """Finding listings."""
 
-    permission_classes: ClassVar = [AllowAny]
-    further_problems: ClassVar = ("404",)  # a photo or listing to compare with that is not there
+    permission_classes = (AllowAny,)
+    further_problems = ("404",)  # a photo or listing to compare with that is not there
 
     @extend_schema(
         operation_id="search",
@@ -44,9 +44,9 @@ class SearchView(APIView):
 class PhotoSearchView(APIView):
     """Finding listings by a photo that is sent along."""
 
-    permission_classes: ClassVar = [AllowAny]
-    parser_classes: ClassVar = [MultiPartParser]
-    throttle_classes: ClassVar = [PhotoThrottle]
+    permission_classes = (AllowAny,)
+    parser_classes = (MultiPartParser,)
+    throttle_classes = (PhotoThrottle,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a body that is too large before anything reads it."""

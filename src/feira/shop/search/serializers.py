@@ -3,7 +3,8 @@
 from rest_framework import serializers
 
 from feira.shop.listings.answers import CardSerializer, FacetSerializer
-from feira.shop.listings.serializers import ROW_ID_MAX, ListingFilterSerializer, PageSerializer
+from feira.shop.listings.serializers import ListingFilterSerializer, PageSerializer
+from feira.shop.photos.selectors import ROW_ID_MAX
 from feira.shop.photos.serializers import UploadSerializer
 from feira.shop.search.query import ORDERS, RELEVANCE, SearchQuery
 from feira.shop.search.words import MOST_CHARACTERS

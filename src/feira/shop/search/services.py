@@ -119,8 +119,9 @@ def _by_photo(query: SearchQuery, photo: QueryPhoto) -> tuple[list[int], list[in
 
     def allowed(listings: QuerySet[Listing]) -> QuerySet[Listing]:
         # Who asks for what looks like a listing knows that listing.
-        others = listings if query.photo_id is not None else listings.exclude(pk=query.listing_id)
-        return text_index().having(others, unwanted)
+        if query.photo_id is None and query.listing_id is not None:
+            listings = listings.exclude(pk=query.listing_id)
+        return text_index().having(listings, unwanted)
 
     nearest = nearest_listings(vector, allowed(live_listings()), is_narrow=bool(unwanted))
     if query.passing.is_empty():
@@ -138,16 +139,29 @@ def _matched(query: SearchQuery, by_photo: tuple[list[int], list[int]] | None) -
         # The words may be there and only the filter have left nothing: then there is nothing to correct.
         if better != words and (found := index.best(passing, better, most=MOST_BY_WORDS)):
             words, by_words = better, found
+    if words.wanted and not query.passing.is_empty():
+        of_all = index.best(everything, words, most=MOST_BY_WORDS)
+    else:
+        of_all = by_words
     if by_photo is None:
-        # Without a photo nothing is lost when the relevance of the thousand best is known and the rest is counted.
         ranking = by_words if words.wanted else None
-        return _Matched(index.having(passing, words), index.having(everything, words), ranking, words)
+        return _Matched(_having(passing, words, by_words), _having(everything, words, of_all), ranking, words)
     nearest, nearest_of_all = by_photo
     ranking = fused(by_words, nearest) if words.wanted else nearest
     before = everything.filter(pk__in={*nearest, *nearest_of_all})
     if words.wanted:
-        before = before | index.having(everything, words)
+        before = before | _having(everything, words, of_all)
     return _Matched(passing.filter(pk__in=ranking), before, ranking, words)
+
+
+def _having(listings: QuerySet[Listing], words: Words, best: list[int]) -> QuerySet[Listing]:
+    """Return those with the words: the best ones by id if that is all of them, which spares looking up the words again.
+
+    Five counts per page look at what was found; each would cost as much as the search itself.
+    """
+    if words.wanted and len(best) < MOST_BY_WORDS:
+        return listings.filter(pk__in=best)
+    return text_index().having(listings, words)
 
 
 def _page(query: SearchQuery, matched: _Matched, size: int) -> Page[Card]:

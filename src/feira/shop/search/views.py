@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -21,13 +21,14 @@ from feira.shop.search.services import search_listings, take_query_photo
 from feira.shop.search.throttles import PhotoThrottle
 from feira.shop.search.uploads import remember_upload, searcher_of
 from feira.shop.web.cursors import InvalidCursor
+from feira.shop.web.requests import PageRequest
 
 FULL, RESULTS, MORE_CARDS = "search/results.html", "search/_results.html", "components/card_page.html"
 
 
 @require_safe
 @vary_on_headers("HX-Request")
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: PageRequest) -> HttpResponse:
     """Show what answers the query in the URL; htmx gets the results alone, or just the next cards."""
     query = SearchQuery.from_url(request.GET)
     try:
@@ -40,7 +41,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def by_photo(request: HttpRequest) -> HttpResponse:
+def by_photo(request: PageRequest) -> HttpResponse:
     """Take a photo to search with, along with the rest of the query, and lead to its results."""
     query = SearchQuery.from_url(request.POST).changed(photo_id=None, listing_id=None)
     throttle = PhotoThrottle()
@@ -54,7 +55,7 @@ def by_photo(request: HttpRequest) -> HttpResponse:
         refuse_large_body(request)
         form = PhotoForm(request.POST, request.FILES)
         if not form.is_valid():
-            return _without_photo(request, query, error=form.errors["photo"][0], status=422)
+            return _without_photo(request, query, error=str(form.errors["photo"][0]), status=422)
         photo = take_query_photo(content=upload_content(form.cleaned_data["photo"]), visitor=request.user)
     except InvalidImage as error:
         return _without_photo(request, query, error=error.message, status=422)
@@ -65,7 +66,7 @@ def by_photo(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def thumb(request: HttpRequest, photo_id: int) -> HttpResponse:
+def thumb(request: PageRequest, photo_id: int) -> HttpResponse:
     """Send the small picture of a photo that this visitor may search with; to anybody else it does not exist."""
     try:
         photo = query_photo(SearchQuery(photo_id=photo_id), searcher_of(request))
@@ -75,14 +76,14 @@ def thumb(request: HttpRequest, photo_id: int) -> HttpResponse:
     return HttpResponse(content, content_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
 
 
-def _answer(request: HttpRequest, query: SearchQuery) -> HttpResponse:
+def _answer(request: PageRequest, query: SearchQuery) -> HttpResponse:
     is_next_page = bool(request.htmx and query.after)
     answer = search_listings(query, searcher_of(request), with_facets=not is_next_page)
     template = MORE_CARDS if is_next_page else RESULTS if request.htmx else FULL
     return render(request, template, page_context(answer))
 
 
-def _without_photo(request: HttpRequest, query: SearchQuery, *, error: str, status: int) -> HttpResponse:
+def _without_photo(request: PageRequest, query: SearchQuery, *, error: str, status: int) -> HttpResponse:
     """Show the page of the query without its photo, with a sentence beside the field."""
     rest = query.changed(photo_id=None, listing_id=None)
     answer = search_listings(rest, searcher_of(request))
