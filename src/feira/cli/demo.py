@@ -13,6 +13,7 @@ import typer
 from feira.cli.clone import find_clone
 from feira.cli.console import say
 from feira.cli.demo_facts import DemoFacts, read_demo, write_demo
+from feira.cli.errors import INTERRUPTED
 from feira.cli.samples import find_samples
 from feira.cli.up import FEIRA, Data, Host, Port, run_shop
 from feira.settings import load_settings
@@ -90,7 +91,7 @@ class Filling:
         facts = read_demo(self._data_dir)
         if code == 0 and facts is not None:
             announce(address, facts)
-        elif code > 0:
+        elif code not in {INTERRUPTED, -signal.SIGTERM, -signal.SIGINT}:
             say(f"The sample photos could not all be imported; the lines above say why. The shop is open at {address}")
 
 
