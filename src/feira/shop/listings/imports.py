@@ -167,7 +167,8 @@ class _Known:
     def __init__(self) -> None:
         self._sellers: dict[str, Seller] = {}
         self._categories: dict[tuple[str, ...], Category] = {}
-        self._choices: set[tuple[int, str, str]] = set()
+        self._attributes: dict[tuple[int, str], Attribute] = {}
+        self._choices: set[tuple[int, str]] = set()
 
     def seller(self, name: str) -> Seller:
         """Return the seller of this name, making it if need be."""
@@ -184,11 +185,13 @@ class _Known:
     def attributes(self, values: Mapping[str, str], category: Category) -> dict[str, str]:
         """Return the values, having made the attributes and choices that they need."""
         for code, value in values.items():
-            if (category.pk, code, value) not in self._choices:
+            attribute = self._attributes.get((category.pk, code))
+            if attribute is None:
                 attribute = ensure_attribute(code=code, kind=Attribute.Kind.CHOICE, category=category)
-                if attribute.kind == Attribute.Kind.CHOICE:
-                    ensure_choice(attribute=attribute, value=value)
-                self._choices.add((category.pk, code, value))
+                self._attributes[category.pk, code] = attribute
+            if attribute.kind == Attribute.Kind.CHOICE and (attribute.pk, value) not in self._choices:
+                ensure_choice(attribute=attribute, value=value)
+                self._choices.add((attribute.pk, value))
         return dict(values)
 
 
