@@ -20,7 +20,7 @@ from feira.shop.photos.engine import engine as shop_engine
 from feira.shop.photos.intake import sandbox
 from feira.shop.photos.models import IndexLogHead
 from tests.environment import DATA, ENGINE_PORT
-from tests.factories import AccountFactory
+from tests.factories import make_account
 
 ENGINE_START_S = 20
 
@@ -33,6 +33,11 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         default.setdefault("TEST", {})["NAME"] = str(DATA / "test.sqlite3")
 
 
+def pytest_configure() -> None:
+    """Hash passwords quickly: what Argon2 costs on purpose would be most of the time of these tests."""
+    django.conf.settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _sandbox_is_closed() -> Iterator[None]:
     yield
@@ -42,7 +47,7 @@ def _sandbox_is_closed() -> Iterator[None]:
 @pytest.fixture
 def account(db: None) -> Account:
     """Somebody with an account and nothing else."""
-    return AccountFactory()
+    return make_account()
 
 
 @pytest.fixture

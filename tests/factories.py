@@ -1,9 +1,8 @@
 """Accounts, photos and listings for tests: real rows, real photo bytes."""
 
 from decimal import Decimal
+from itertools import count
 from typing import Any
-
-import factory
 
 from feira.core.testing.photos import photo_bytes
 from feira.shop.accounts.models import Account, Seller
@@ -15,30 +14,27 @@ from feira.shop.photos.models import Photo
 PASSWORD = "correct horse battery"
 
 
-class AccountFactory(factory.django.DjangoModelFactory[Account]):
-    """Somebody with the password `PASSWORD`."""
-
-    class Meta:
-        model = Account
-        skip_postgeneration_save = True
-
-    email = factory.Sequence(lambda n: f"person{n}@example.org")
-    display_name = factory.Sequence(lambda n: f"Person {n}")
-
-    @classmethod
-    def _create(cls, model_class: type[Account], *args: Any, **kwargs: Any) -> Account:
-        return model_class.objects.create_user(*args, **{"password": PASSWORD, **kwargs})
+_numbers = count(1)
 
 
-class SellerFactory(factory.django.DjangoModelFactory[Seller]):
-    """A seller with an account."""
+def make_account(**fields: Any) -> Account:
+    """Make somebody with the password `PASSWORD`."""
+    number = next(_numbers)
+    common = {"email": f"person{number}@example.org", "display_name": f"Person {number}", "password": PASSWORD}
+    return Account.objects.create_user(**{**common, **fields})
 
-    class Meta:
-        model = Seller
 
-    account = factory.SubFactory(AccountFactory)
-    name = factory.Sequence(lambda n: f"Seller {n}")
-    slug = factory.Sequence(lambda n: f"seller-{n}")
+def make_seller(**fields: Any) -> Seller:
+    """Make a seller with an account."""
+    number = next(_numbers)
+    account = fields.pop("account", None) or make_account()
+    return Seller.objects.create(
+        **{"account": account, "name": f"Seller {number}", "slug": f"seller-{number}", **fields}
+    )
+
+
+AccountFactory = make_account
+SellerFactory = make_seller
 
 
 def make_category(*names: str) -> Category:
@@ -63,7 +59,7 @@ def make_listing(
     **facts: Any,
 ) -> Listing:
     """Make a listing with real photos, live unless said otherwise."""
-    seller = seller or SellerFactory()
+    seller = seller or make_seller()
     taken = [make_photo(seller.account, colour=colour) for _number in range(photo_count)]
     listing = listings.create_listing(
         seller=seller,

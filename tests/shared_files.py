@@ -1,4 +1,4 @@
-"""Real data that lies beside the checkout, for tests that need real photos or models; none of it is in the repository."""
+"""Real data beside the checkout, for tests that need real photos or models; none of it is in the repository."""
 
 import os
 from pathlib import Path

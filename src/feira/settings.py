@@ -58,7 +58,12 @@ class Settings(BaseSettings):
     )
     allowed_hosts: str = Field(
         "",
-        description="Further host names that may be served, separated by commas. The public URL's host is always allowed.",
+        description="Further host names that may be served, separated by commas; that of the public URL always is.",
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        description="Reverse proxies in front that add to X-Forwarded-For. 0: the header is not believed.",
     )
     site_name: str = Field("Feira", description="Name of the shop in titles and mails.")
     currency: str = Field("EUR", description="Default currency of new listings, as an ISO 4217 code.")

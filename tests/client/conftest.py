@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from feira.client import Client
 from feira.shop.accounts.models import Account
 from feira.shop.accounts.services import issue_token
-from tests.factories import AccountFactory
+from tests.factories import make_account
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def _a_fresh_fast_shop(settings: Settings) -> None:
 @pytest.fixture
 def ana(transactional_db: None) -> Account:
     """Somebody who sells."""
-    return AccountFactory.create(email="ana@example.org", display_name="Ana")
+    return make_account(email="ana@example.org", display_name="Ana")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from feira.shop.accounts.models import Account, ApiToken, Seller
 from feira.shop.accounts.services import issue_token
 from feira.shop.listings.models import Listing
 from feira.shop.photos.models import Photo
-from tests.factories import AccountFactory, SellerFactory, make_listing, make_photo
+from tests.factories import make_account, make_listing, make_photo, make_seller
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def _passwords_are_hashed_fast(settings: Settings) -> None:
 @pytest.fixture
 def world(db: None) -> World:
     """Return the people and things of these tests."""
-    seller, other = SellerFactory.create(), AccountFactory.create()
+    seller, other = make_seller(), make_account()
     owner = seller.account
     assert owner is not None
     return World(
         owner=owner,
         seller=seller,
         other=other,
-        staff=AccountFactory.create(is_staff=True),
+        staff=make_account(is_staff=True),
         live=make_listing(seller, title="Red shoes", price="12.50"),
         draft=make_listing(seller, title="Draft shoes", publish=False),
         photo=make_photo(owner, colour=(10, 90, 200)),

@@ -6,7 +6,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from feira.shop.accounts.models import Account, ApiToken
-from tests.factories import PASSWORD, AccountFactory
+from tests.factories import PASSWORD, make_account
 from tests.shop.api.conftest import World, signed_in
 
 
@@ -20,7 +20,7 @@ def test_a_program_signs_in_with_address_and_password(account: Account, api: API
 def test_unknown_addresses_wrong_passwords_and_closed_accounts_get_the_same_answer(
     account: Account, api: APIClient
 ) -> None:
-    closed = AccountFactory.create(is_active=False)
+    closed = make_account(is_active=False)
     answers = [
         api.post("/api/v1/tokens/", {"email": email, "password": password}, format="json")
         for email, password in [(account.email, "wrong"), ("nobody@example.org", PASSWORD), (closed.email, PASSWORD)]

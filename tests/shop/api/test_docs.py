@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from feira.shop.accounts.models import Account
 from feira.shop.accounts.services import issue_token
-from tests.factories import AccountFactory
+from tests.factories import make_account
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def ana(transactional_db: None) -> Account:
-    return AccountFactory.create(display_name="Ana of the docs")
+    return make_account(display_name="Ana of the docs")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from feira.shop.listings.models import Attribute, Listing
 from feira.shop.listings.services import archive_listing, ensure_attribute, ensure_choice
 from feira.shop.photos.models import Photo
-from tests.factories import SellerFactory, make_category, make_listing, make_photo
+from tests.factories import make_category, make_listing, make_photo, make_seller
 from tests.shop.api.conftest import World, signed_in
 
 LISTINGS = "/api/v1/listings/"
@@ -29,7 +29,7 @@ def titles(client: APIClient, **query: Any) -> list[str]:
 @pytest.fixture
 def catalogue(db: None) -> None:
     """Three shoes and two hats, of which some have a colour; a draft and a sold one beside them."""
-    seller = SellerFactory.create(name="Ana", slug="ana")
+    seller = make_seller(name="Ana", slug="ana")
     shoes, hats = make_category("Clothing", "Shoes"), make_category("Clothing", "Hats")
     colour = ensure_attribute(code="colour", kind=Attribute.Kind.CHOICE, category=shoes)
     for value in ("red", "blue"):

@@ -11,7 +11,7 @@ from django.urls import reverse
 from feira.shop.listings.models import Attribute, Category, ImportRow, ImportRun, Listing
 from feira.shop.listings.services import ensure_attribute
 from feira.shop.photos.models import Photo
-from tests.factories import AccountFactory, make_category, make_listing
+from tests.factories import make_account, make_category, make_listing
 
 MODELS = [Listing, Category, Attribute, Photo, ImportRun, ImportRow]
 
@@ -19,7 +19,7 @@ MODELS = [Listing, Category, Attribute, Photo, ImportRun, ImportRow]
 @pytest.fixture
 def staff(client: Client, db: None) -> Client:
     """A browser of somebody who may do everything."""
-    client.force_login(AccountFactory.create(is_staff=True, is_superuser=True))
+    client.force_login(make_account(is_staff=True, is_superuser=True))
     return client
 
 
@@ -93,7 +93,7 @@ def test_a_new_category_gets_its_path_once_and_for_all(staff: Client) -> None:
 
 
 def test_nobody_but_staff_gets_in(client: Client, db: None) -> None:
-    client.force_login(AccountFactory.create())
+    client.force_login(make_account())
     assert client.get(address(Listing, "changelist")).status_code == 302
 
 

@@ -59,7 +59,7 @@ def test_rows_become_live_listings(folder: Path, kind: str) -> None:
     run = run_import(write(folder, kind, ROWS))
     assert import_progress(run).done == 2
     red, blue = Listing.objects.order_by("pk")
-    assert (red.title, red.state, red.price, red.category.path) == ("Red hat", "live", 12.5, "clothing/hats")
+    assert (red.title, red.state, str(red.price), red.category.path) == ("Red hat", "live", "12.50", "clothing/hats")
     assert red.listing_photos.count() == 2
     assert [value.value_text for value in blue.attribute_values.all()] == ["M"]
     assert red.seller.name == "Importer"

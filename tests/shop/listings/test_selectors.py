@@ -11,14 +11,14 @@ from feira.shop.listings.facets import facets_of, price_range
 from feira.shop.listings.models import Attribute, Listing
 from feira.shop.listings.selectors import ListingFilter, live_listings, page_of_cards
 from feira.shop.web.cursors import InvalidCursor
-from tests.factories import AccountFactory, SellerFactory, make_category, make_listing
+from tests.factories import make_account, make_category, make_listing, make_seller
 
 pytestmark = pytest.mark.django_db
 
 
 def bare_listings(prices: list[str], **common: Any) -> list[Listing]:
     """Live listings without photos: many and quick."""
-    category, seller = make_category("Hats"), SellerFactory()
+    category, seller = make_category("Hats"), make_seller()
     made = []
     for number, price in enumerate(prices):
         facts = services.ListingFacts(
@@ -82,14 +82,15 @@ def test_a_listing_in_full_is_three_queries_whatever_it_holds(django_assert_num_
 
 
 def test_who_sees_which_listing() -> None:
-    owner, other = SellerFactory(), AccountFactory()
+    owner, other = make_seller(), make_account()
     draft = make_listing(owner, publish=False)
     sold = services.mark_sold(listing=make_listing(owner))
     archived = services.archive_listing(listing=make_listing(owner))
     live = make_listing(owner)
-    staff = AccountFactory(is_staff=True)
+    staff = make_account(is_staff=True)
     for visitor in (AnonymousUser(), other):
         assert set(selectors.listings_visible_to(visitor)) == {sold, live}
+    assert owner.account is not None
     for visitor in (owner.account, staff):
         assert set(selectors.listings_visible_to(visitor)) == {draft, sold, archived, live}
     assert not selectors.listings_editable_by(staff).exists()
@@ -114,7 +115,7 @@ def test_filters_narrow_and_facets_count_what_each_choice_would_leave() -> None:
     assert facets["category"] == {"clothing": (1, True), "clothing/shoes": (1, False)}
     everything = price_range(live_listings(), ListingFilter())
     assert everything is not None
-    assert (everything.low, everything.high) == (10, 30)
+    assert (everything.low, everything.high) == (Decimal(10), Decimal(30))
 
 
 def test_a_price_range_of_nothing_is_none() -> None:

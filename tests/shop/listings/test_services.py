@@ -9,7 +9,7 @@ from feira.core.errors import Refused
 from feira.shop.listings import services
 from feira.shop.listings.models import Attribute, Listing
 from feira.shop.listings.services import InvalidListing, ListingFacts
-from tests.factories import SellerFactory, make_category, make_listing, make_photo
+from tests.factories import make_category, make_listing, make_photo, make_seller
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,7 @@ def test_a_listing_without_photos_is_not_published_and_stays_a_draft() -> None:
 )
 def test_a_wrong_fact_is_refused_by_name_and_nothing_is_kept(change: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidListing) as caught:
-        services.create_listing(seller=SellerFactory(), facts=facts(**change), photos_in_order=[])
+        services.create_listing(seller=make_seller(), facts=facts(**change), photos_in_order=[])
     assert caught.value.field == field
     assert not Listing.objects.exists()
 
@@ -66,7 +66,7 @@ def test_attributes_are_kept_in_the_column_of_their_kind() -> None:
     colour = services.ensure_attribute(code="colour", kind=Attribute.Kind.CHOICE, category=category)
     services.ensure_choice(attribute=colour, value="Blue")
     listing = services.create_listing(
-        seller=SellerFactory(),
+        seller=make_seller(),
         facts=facts(category=category, attributes={"mileage": "85000", "colour": "blue"}),
         photos_in_order=[],
     )
@@ -79,12 +79,12 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do() -> None:
     colour = services.ensure_attribute(code="colour", kind=Attribute.Kind.CHOICE, category=make_category())
     services.ensure_choice(attribute=colour, value="Blue")
     with pytest.raises(InvalidListing, match="Blue"):
-        services.create_listing(seller=SellerFactory(), facts=facts(attributes={"colour": "mauve"}), photos_in_order=[])
+        services.create_listing(seller=make_seller(), facts=facts(attributes={"colour": "mauve"}), photos_in_order=[])
 
 
 def test_many_listings_are_opened_as_if_one_by_one() -> None:
     one, two, three = make_photo(), make_photo(), make_photo()
-    category, seller = make_category("Cars"), SellerFactory()
+    category, seller = make_category("Cars"), make_seller()
     services.ensure_attribute(code="mileage", kind=Attribute.Kind.NUMBER, unit="km", category=category)
     fiat = facts(title="Fiat", category=category, attributes={"mileage": "85000"})
     offers = [
@@ -105,7 +105,7 @@ def test_many_listings_are_opened_as_if_one_by_one() -> None:
 )
 def test_what_cannot_be_opened_is_refused_when_it_is_checked(change: dict[str, object], count: int, field: str) -> None:
     with pytest.raises(InvalidListing) as caught:
-        services.check_listing(seller=SellerFactory(), facts=facts(**change), photo_count=count)
+        services.check_listing(seller=make_seller(), facts=facts(**change), photo_count=count)
     assert caught.value.field == field
 
 
@@ -113,7 +113,7 @@ def test_a_photo_stands_on_one_listing_only() -> None:
     listing = make_listing()
     photo = listing.listing_photos.get().photo
     with pytest.raises(InvalidListing):
-        services.create_listing(seller=SellerFactory(), facts=facts(), photos_in_order=[photo])
+        services.create_listing(seller=make_seller(), facts=facts(), photos_in_order=[photo])
     assert Listing.objects.count() == 1
 
 

@@ -9,7 +9,7 @@ from feira.shop.accounts.models import Account
 from feira.shop.photos.models import Photo
 from feira.shop.photos.selectors import rendition_url
 from feira.shop.photos.services import make_searchable
-from tests.factories import AccountFactory, make_photo
+from tests.factories import make_account, make_photo
 
 
 def card_url(photo: Photo) -> str:
@@ -23,12 +23,12 @@ def photo(account: Account) -> Photo:
 
 def test_a_private_photo_does_not_exist_for_others(client: Client, photo: Photo) -> None:
     assert client.get(card_url(photo)).status_code == 404
-    client.force_login(AccountFactory())
+    client.force_login(make_account())
     assert client.get(card_url(photo)).status_code == 404
 
 
 def test_its_owner_and_staff_see_a_private_photo(browser_of: Callable[[Account], Client], photo: Photo) -> None:
-    for person in (photo.owner, AccountFactory(is_staff=True)):
+    for person in (photo.owner, make_account(is_staff=True)):
         assert person is not None
         response = browser_of(person).get(card_url(photo))
         assert response.status_code == 200

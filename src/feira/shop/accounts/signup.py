@@ -1,7 +1,5 @@
 """What the sign-up page asks beyond address and password."""
 
-from typing import ClassVar
-
 from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +13,7 @@ class SignupForm(forms.Form):
     display_name = forms.CharField(
         label=_("Name shown to others"), max_length=60, help_text=_("Buyers and sellers see this, never your email.")
     )
-    field_order: ClassVar[list[str]] = ["display_name", "email", "password1"]
+    field_order = ("display_name", "email", "password1")
 
     def signup(self, request: HttpRequest, user: Account) -> None:  # noqa: ARG002 - fixed by allauth
         """Keep the name on the new account."""

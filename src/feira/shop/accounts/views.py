@@ -2,18 +2,19 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from feira.shop.accounts.forms import ProfileForm
+from feira.shop.accounts.requests import SignedInRequest
 from feira.shop.accounts.selectors import seller_of, tokens_of
 from feira.shop.accounts.services import change_profile, issue_token, revoke_token
 
 
 @login_required
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: SignedInRequest) -> HttpResponse:
     """Show and change what others see of this account."""
     seller = seller_of(request.user)
     initial = {
@@ -32,7 +33,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def make_token(request: HttpRequest) -> HttpResponse:
+def make_token(request: SignedInRequest) -> HttpResponse:
     """Make an API token and show its secret this one time."""
     name = request.POST.get("name", "").strip()[:60] or _("My program")
     _token, secret = issue_token(account=request.user, name=name)
@@ -47,7 +48,7 @@ def make_token(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def take_token_back(request: HttpRequest, token_id: int) -> HttpResponse:
+def take_token_back(request: SignedInRequest, token_id: int) -> HttpResponse:
     """Make an own token useless."""
     if revoke_token(account=request.user, token_id=token_id):
         messages.success(request, _("The token no longer works."))

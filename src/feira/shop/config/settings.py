@@ -116,6 +116,7 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ALLAUTH_TRUSTED_PROXY_COUNT = SHOP.trusted_proxies
 
 # Sessions and browsers
 SESSION_COOKIE_HTTPONLY = True
@@ -198,6 +199,7 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.UserRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {"anon": "300/min", "user": "1200/min", "uploads": "120/min", "tokens": "10/min"},
+    "NUM_PROXIES": SHOP.trusted_proxies,
     "EXCEPTION_HANDLER": "feira.shop.web.problems.api_exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -4,9 +4,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from feira.core.errors import InvalidImage
 from feira.settings import load_settings
 from feira.shop.accounts.models import Account
+from feira.shop.accounts.requests import SignedInRequest
 from feira.shop.accounts.services import become_seller
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import (
@@ -33,11 +33,12 @@ from feira.shop.listings.services import (
 from feira.shop.photos.models import Photo
 from feira.shop.photos.selectors import SHOWN, photos_owned_by, shown_photo
 from feira.shop.photos.services import take_photo
+from feira.shop.photos.uploads import refuse_large_body, upload_content
 from feira.shop.storefront.forms import ListingForm
 from feira.shop.storefront.suggestions import suggestions_for
 
 
-def _photo_ids(request: HttpRequest) -> list[int]:
+def _photo_ids(request: SignedInRequest) -> list[int]:
     values = request.POST.getlist("photos") if request.method == "POST" else request.GET.getlist("photos")
     return list(dict.fromkeys(int(value) for value in values if value.isascii() and value.isdigit()))
 
@@ -47,18 +48,8 @@ def _tile(photo: Photo) -> dict[str, Any]:
     return {"photo": shown_photo(row, alt=_("Your photo")), "id": photo.pk}
 
 
-def _read_upload(upload: UploadedFile, account: Account) -> Photo:
-    if (upload.size or 0) > load_settings().photo_max_bytes:
-        most_mb = load_settings().photo_max_bytes // 1_000_000
-        raise InvalidImage(
-            _("This photo is larger than %(most)s MB. Choose a smaller one.") % {"most": most_mb},
-            reason="too_large_bytes",
-        )
-    return take_photo(content=upload.read(), owner=account)
-
-
 @login_required
-def sell(request: HttpRequest, listing_id: int | None = None) -> HttpResponse:
+def sell(request: SignedInRequest, listing_id: int | None = None) -> HttpResponse:
     """Post a listing, or change one's own; photos posted without JavaScript are taken here as well."""
     listing = None
     if listing_id is not None:
@@ -92,12 +83,12 @@ def _placed(listing: Listing | None) -> list[Photo]:
     return [placed.photo for placed in listing.listing_photos.all()] if listing else []
 
 
-def _photos_posted(request: HttpRequest) -> tuple[list[Photo], list[str]]:
+def _photos_posted(request: SignedInRequest) -> tuple[list[Photo], list[str]]:
     account = request.user
     photos, errors = photos_owned_by(account, _photo_ids(request)), []
     for upload in request.FILES.getlist("files"):
         try:
-            photos.append(_read_upload(upload, account))
+            photos.append(take_photo(content=upload_content(upload), owner=account))
         except InvalidImage as refusal:
             errors.append(f"{upload.name}: {refusal.message}")
     return photos, errors
@@ -118,7 +109,7 @@ def _save(
 
 
 def _sell_page(
-    request: HttpRequest,
+    request: SignedInRequest,
     listing: Listing | None,
     *,
     form: ListingForm,
@@ -139,13 +130,17 @@ def _sell_page(
 
 @login_required
 @require_POST
-def sell_photo(request: HttpRequest) -> HttpResponse:
+def sell_photo(request: SignedInRequest) -> HttpResponse:
     """Take one photo and answer with its tile, or with a tile that says why not."""
+    try:
+        refuse_large_body(request)
+    except InvalidImage as refusal:
+        return render(request, "storefront/_photo_tile.html", {"error": refusal.message}, status=413)
     upload = request.FILES.get("photo")
     if upload is None:
         return render(request, "storefront/_photo_tile.html", {"error": _("Choose a photo first.")}, status=422)
     try:
-        photo = _read_upload(upload, request.user)
+        photo = take_photo(content=upload_content(upload), owner=request.user)
     except InvalidImage as refusal:
         context = {"error": refusal.message, "name": upload.name}
         return render(request, "storefront/_photo_tile.html", context, status=422)
@@ -154,7 +149,7 @@ def sell_photo(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def sell_suggest(request: HttpRequest) -> HttpResponse:
+def sell_suggest(request: SignedInRequest) -> HttpResponse:
     """Answer with what the photos suggest."""
     photos = photos_owned_by(request.user, _photo_ids(request)[: load_settings().photos_per_listing])
     return render(request, "storefront/_suggestions.html", {"suggestions": suggestions_for(photos)})
@@ -162,7 +157,7 @@ def sell_suggest(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def my_listings(request: HttpRequest) -> HttpResponse:
+def my_listings(request: SignedInRequest) -> HttpResponse:
     """Show one's own listings in every state."""
     return render(request, "storefront/my_listings.html", {"groups": own_cards(request.user)})
 
@@ -172,7 +167,7 @@ ACTIONS = {"publish": publish_listing, "sold": mark_sold, "archive": archive_lis
 
 @login_required
 @require_POST
-def change_state(request: HttpRequest, listing_id: int, action: str) -> HttpResponse:
+def change_state(request: SignedInRequest, listing_id: int, action: str) -> HttpResponse:
     """Publish, archive or mark as sold one's own listing."""
     listing = get_object_or_404(listings_editable_by(request.user), pk=listing_id)
     try:

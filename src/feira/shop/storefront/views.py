@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -27,11 +27,12 @@ from feira.shop.listings.selectors import (
 )
 from feira.shop.photos.selectors import ShownPhoto
 from feira.shop.web.money import price_text
+from feira.shop.web.requests import PageRequest
 
 SIMILAR_SHOWN = 12
 
 
-def with_likes(request: HttpRequest, cards: list[Card]) -> list[Card]:
+def with_likes(request: PageRequest, cards: list[Card]) -> list[Card]:
     """Mark the cards that this visitor likes, in one query; guests like nothing yet."""
     if request.user.is_authenticated:
         liked = liked_ids(request.user, [card["id"] for card in cards])
@@ -42,7 +43,7 @@ def with_likes(request: HttpRequest, cards: list[Card]) -> list[Card]:
 
 @require_safe
 @vary_on_headers("HX-Request")
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PageRequest) -> HttpResponse:
     """Show what is new and where to look."""
     page = page_of_cards(live_listings(), cursor=request.GET.get("after"))
     context: dict[str, Any] = {
@@ -59,7 +60,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def listing(request: HttpRequest, listing_id: int, slug: str = "") -> HttpResponse:  # noqa: ARG001 - for people
+def listing(request: PageRequest, listing_id: int, slug: str = "") -> HttpResponse:  # noqa: ARG001 - for people
     """Show one listing to somebody who may see it; the words in the address are corrected by a redirect."""
     found = listing_in_full(listings_visible_to(request.user), listing_id)
     if found is None:
@@ -90,7 +91,7 @@ def listing(request: HttpRequest, listing_id: int, slug: str = "") -> HttpRespon
 
 @require_safe
 @vary_on_headers("HX-Request")
-def seller(request: HttpRequest, slug: str) -> HttpResponse:
+def seller(request: PageRequest, slug: str) -> HttpResponse:
     """Show a seller and what they offer."""
     found = get_object_or_404(Seller, slug=slug)
     page = page_of_cards(live_listings(ListingFilter(seller_slug=slug)), cursor=request.GET.get("after"))
@@ -106,7 +107,7 @@ def seller(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 @vary_on_headers("HX-Request")
-def liked(request: HttpRequest) -> HttpResponse:
+def liked(request: PageRequest) -> HttpResponse:
     """Show what this account likes."""
     if not request.user.is_authenticated:
         return redirect(f"{reverse('account_login')}?next={reverse('storefront:liked')}")
