@@ -81,6 +81,11 @@ if (form) {
 
   // Order
 
+  // At an end of the row the button that led there is gone: the one that leads back takes its place.
+  function focusMoved(tile, button) {
+    const atAnEnd = !(button.dataset.move === "1" ? tile.nextElementSibling : tile.previousElementSibling);
+    (atAnEnd ? tile.querySelector(`[data-move="${-button.dataset.move}"]`) : button).focus();
+  }
   tiles.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     const tile = button?.closest("li");
@@ -92,11 +97,11 @@ if (form) {
       changed();
     } else if (button.dataset.move === "-1" && tile.previousElementSibling) {
       tile.previousElementSibling.before(tile);
-      button.focus();
+      focusMoved(tile, button);
       drawPreview();
     } else if (button.dataset.move === "1" && tile.nextElementSibling) {
       tile.nextElementSibling.after(tile);
-      button.focus();
+      focusMoved(tile, button);
       drawPreview();
     }
   });
