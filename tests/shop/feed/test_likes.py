@@ -12,13 +12,13 @@ from feira.shop.listings.marks import marked
 from feira.shop.listings.selectors import PAGE_SIZE, cards_in_order
 from feira.shop.listings.services import archive_listing, mark_sold
 from feira.shop.web.cursors import InvalidCursor
-from tests.factories import AccountFactory, SellerFactory, make_listing
+from tests.factories import make_account, make_listing, make_seller
 
 pytestmark = pytest.mark.django_db
 
 
 def test_liking_and_no_longer_liking_may_be_said_twice() -> None:
-    account, listing = AccountFactory.create(), make_listing()
+    account, listing = make_account(), make_listing()
     for _again in range(2):
         like(account=account, listing=listing)
     assert Like.objects.count() == 1
@@ -29,7 +29,7 @@ def test_liking_and_no_longer_liking_may_be_said_twice() -> None:
 
 
 def test_what_one_likes_is_listed_last_liked_first_without_what_was_taken_down() -> None:
-    account, other, seller = AccountFactory.create(), AccountFactory.create(), SellerFactory.create()
+    account, other, seller = make_account(), make_account(), make_seller()
     first, sold, gone, unliked = [make_listing(seller, title=title) for title in ("First", "Sold", "Gone", "Unliked")]
     for listing in (first, sold, gone):
         like(account=account, listing=listing)
@@ -43,7 +43,7 @@ def test_what_one_likes_is_listed_last_liked_first_without_what_was_taken_down()
 
 
 def test_a_long_list_goes_on_where_it_stopped(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    account, seller = AccountFactory.create(), SellerFactory.create()
+    account, seller = make_account(), make_seller()
     made = [make_listing(seller) for _number in range(PAGE_SIZE + 2)]
     for listing in made:
         like(account=account, listing=listing)
@@ -58,7 +58,7 @@ def test_a_long_list_goes_on_where_it_stopped(django_assert_num_queries: DjangoA
 
 
 def test_cards_anywhere_show_the_hearts_of_whoever_looks(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    account, seller = AccountFactory.create(), SellerFactory.create()
+    account, seller = make_account(), make_seller()
     liked, other = make_listing(seller), make_listing(seller)
     like(account=account, listing=liked)
     cards = cards_in_order([liked.pk, other.pk])
@@ -68,7 +68,7 @@ def test_cards_anywhere_show_the_hearts_of_whoever_looks(django_assert_num_queri
 
 
 def test_a_form_sets_and_clears_the_heart_and_goes_back(client: Client) -> None:
-    account, listing = AccountFactory.create(), make_listing()
+    account, listing = make_account(), make_listing()
     client.force_login(account)
     address = reverse("feed:like", args=[listing.pk])
     answer = client.post(address, {"liked": "1", "next": "/search/?q=red"})
@@ -82,14 +82,14 @@ def test_a_form_sets_and_clears_the_heart_and_goes_back(client: Client) -> None:
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
 def test_nobody_is_sent_to_another_site(client: Client, elsewhere: str) -> None:
     listing = make_listing()
-    client.force_login(AccountFactory.create())
+    client.force_login(make_account())
     answer = client.post(reverse("feed:like", args=[listing.pk]), {"next": elsewhere}, headers={"Referer": elsewhere})
     assert answer["Location"] == listing.get_absolute_url()
 
 
 def test_htmx_gets_the_new_heart(client: Client) -> None:
     listing = make_listing(title="Red shoes")
-    client.force_login(AccountFactory.create())
+    client.force_login(make_account())
     answer = client.post(reverse("feed:like", args=[listing.pk]), {"liked": "1"}, headers={"HX-Request": "true"})
     assert answer.status_code == 200
     assert 'aria-pressed="true"' in answer.text
@@ -108,21 +108,21 @@ def test_a_guest_is_sent_to_sign_in_and_likes_nothing(client: Client) -> None:
 
 def test_only_a_post_sets_a_heart(client: Client) -> None:
     listing = make_listing()
-    client.force_login(AccountFactory.create())
+    client.force_login(make_account())
     assert client.get(reverse("feed:like", args=[listing.pk])).status_code == 405
     assert not Like.objects.exists()
 
 
 def test_a_draft_of_somebody_else_cannot_be_liked(client: Client) -> None:
     draft = make_listing(publish=False)
-    client.force_login(AccountFactory.create())
+    client.force_login(make_account())
     assert client.post(reverse("feed:like", args=[draft.pk])).status_code == 404
     assert client.put(f"/api/v1/listings/{draft.pk}/like/").status_code == 404
     assert not Like.objects.exists()
 
 
 def test_the_api_sets_clears_and_lists_hearts(client: Client) -> None:
-    account, listing = AccountFactory.create(), make_listing()
+    account, listing = make_account(), make_listing()
     client.force_login(account)
     address = f"/api/v1/listings/{listing.pk}/like/"
     assert client.put(address).status_code == 204

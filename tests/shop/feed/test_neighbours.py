@@ -17,7 +17,7 @@ from feira.shop.jobs.models import Job
 from feira.shop.listings.models import Listing
 from feira.shop.listings.services import archive_listing, mark_sold, publish_listing
 from feira.shop.photos.models import Photo
-from tests.factories import SellerFactory, make_listing
+from tests.factories import make_listing, make_seller
 
 Three = tuple[Listing, Listing, Listing]
 
@@ -35,7 +35,7 @@ def all_lists() -> dict[int, bytes]:
 @pytest.fixture
 def three(work_done: Callable[[], None]) -> Three:
     """Two red listings and a blue one, in the index and in each other's lists."""
-    seller = SellerFactory.create()
+    seller = make_seller()
     made = (
         make_listing(seller, title="Red", colour=RED, photo_count=2),
         make_listing(seller, title="Dark red", colour=DARK_RED),
@@ -140,7 +140,7 @@ def test_a_listing_that_comes_back_is_a_neighbour_again(three: Three, work_done:
 
 def test_a_list_that_became_too_short_is_filled_up_again(work_done: Callable[[], None]) -> None:
     """With more listings than a list holds, somebody waits outside each list."""
-    seller = SellerFactory.create()
+    seller = make_seller()
     made = [make_listing(seller, title=f"Red {n}", colour=(200, 30 + n, 30)) for n in range(MOST + 4)]
     work_done()
     leaving = [listing for listing in made[:16] if listing.pk != made[0].pk]

@@ -16,7 +16,7 @@ from feira.shop.listings.marks import marked
 from feira.shop.photos.models import Photo
 from feira.shop.search import throttles
 from feira.shop.search.typos import vocabulary
-from tests.factories import AccountFactory, SellerFactory, make_listing
+from tests.factories import make_account, make_listing, make_seller
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 SEARCH, BY_PHOTO, API = "/search/", "/search/photo/", "/api/v1/search/"
@@ -68,7 +68,7 @@ def test_facet_links_set_and_clear_a_choice(client: Client) -> None:
 
 
 def test_htmx_gets_the_results_alone_and_further_pages_as_cards_alone(client: Client) -> None:
-    seller = SellerFactory.create()
+    seller = make_seller()
     for number in range(25):
         make_listing(seller, title=f"Coat {number}")
     whole = client.get(SEARCH, {"q": "coat"})
@@ -103,7 +103,7 @@ def test_a_page_that_is_no_more_leads_to_the_first(client: Client) -> None:
 
 
 def test_hearts_are_shown_to_whoever_set_them(client: Client) -> None:
-    listing, account = make_listing(title="Red coat"), AccountFactory.create()
+    listing, account = make_listing(title="Red coat"), make_account()
     client.force_login(account)
     client.post(reverse("feed:like", args=[listing.pk]), {"liked": "1"})
     assert client.get(SEARCH, {"q": "coat"}).context["cards"][0]["liked"]
@@ -207,7 +207,7 @@ def test_the_api_finds_by_words_for_anyone(client: Client) -> None:
 
 
 def test_the_api_goes_on_page_by_page(client: Client) -> None:
-    seller = SellerFactory.create()
+    seller = make_seller()
     for _number in range(3):
         make_listing(seller, title="Coat")
     first = client.get(f"{API}?q=coat&limit=2").json()
@@ -255,7 +255,7 @@ def test_the_api_refuses_a_file_that_is_no_photo(client: Client) -> None:
 
 
 def test_the_api_searches_with_a_drafts_photo_for_its_seller_only(client: Client) -> None:
-    seller = SellerFactory.create()
+    seller = make_seller()
     draft = make_listing(seller, publish=False)
     assert client.get(API, {"listing": draft.pk}).status_code == 404
     assert client.get(f"{API}?photo={draft.cover_id}").status_code == 404

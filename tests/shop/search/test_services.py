@@ -21,7 +21,7 @@ from feira.shop.search.selectors import PhotoNotFound, Searcher
 from feira.shop.search.services import SearchAnswer, search_listings, take_query_photo
 from feira.shop.search.typos import vocabulary
 from feira.shop.web.cursors import InvalidCursor
-from tests.factories import AccountFactory, SellerFactory, make_category, make_listing
+from tests.factories import make_account, make_category, make_listing, make_seller
 
 RED, DARK_RED, BLUE, GREEN = (200, 30, 30), (170, 30, 40), (30, 30, 200), (30, 170, 60)
 GUEST = Searcher(AnonymousUser())
@@ -53,7 +53,7 @@ def upload(colour: tuple[int, int, int]) -> tuple[Photo, Searcher]:
 @pytest.fixture
 def colours(work_done: Callable[[], None]) -> dict[str, Listing]:
     """Four listings of different colours, in the index."""
-    seller = SellerFactory.create()
+    seller = make_seller()
     looks = {"Red coat": RED, "Dark red hat": DARK_RED, "Blue coat": BLUE, "Green scarf": GREEN}
     prices = {"Red coat": "10", "Dark red hat": "20", "Blue coat": "30", "Green scarf": "40"}
     made = {title: make_listing(seller, title=title, colour=look, price=prices[title]) for title, look in looks.items()}
@@ -127,7 +127,7 @@ def test_filters_narrow_and_facets_still_show_the_other_choices() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("sort", ["relevance", "newest", "cheapest", "dearest"])
 def test_pages_follow_each_other_without_gap_or_repetition(sort: str) -> None:
-    seller = SellerFactory.create()
+    seller = make_seller()
     made = [make_listing(seller, title="Red coat", price=str(10 + n % 3)) for n in range(7)]
     url, seen = f"q=coat&sort={sort}", []
     answer = asked(url, size=3)
@@ -143,7 +143,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(sort: str) -> None:
 
 @pytest.mark.django_db
 def test_the_next_page_goes_on_behind_the_last_listing_shown_when_better_ones_came() -> None:
-    seller = SellerFactory.create()
+    seller = make_seller()
     made = [make_listing(seller, title="Red coat") for _number in range(4)]
     first = asked("q=coat", size=2)
     make_listing(seller, title="Red coat")
@@ -274,7 +274,7 @@ def test_a_photo_search_costs_the_same_number_of_queries_whatever_there_is(
     url = f"photo={photo.pk}"
     with django_assert_num_queries(9):
         asked(url, browser)
-    seller = SellerFactory.create()
+    seller = make_seller()
     for number in range(30):
         make_listing(seller, colour=(200, number, 30))
     work_done()
@@ -311,7 +311,7 @@ def test_a_photo_alone_shows_what_is_new_when_photos_cannot_be_compared() -> Non
 
 @pytest.mark.django_db
 def test_an_upload_belongs_to_who_sent_it() -> None:
-    account, other = AccountFactory.create(), AccountFactory.create()
+    account, other = make_account(), make_account()
     own = take_query_photo(content=photo_bytes(), visitor=account)
     assert photo_of(asked(f"photo={own.pk}", Searcher(account))) == own.pk
     # Not even a browser that claims to have sent it, once it has an owner.
@@ -326,14 +326,14 @@ def test_a_guests_upload_belongs_to_their_browser() -> None:
     assert photo.owner is None
     assert not photo.is_public
     assert photo_of(asked(f"photo={photo.pk}", browser)) == photo.pk
-    for searcher in (GUEST, Searcher(AccountFactory.create()), Searcher(AnonymousUser(), [photo.pk + 1])):
+    for searcher in (GUEST, Searcher(make_account()), Searcher(AnonymousUser(), [photo.pk + 1])):
         with pytest.raises(PhotoNotFound):
             asked(f"photo={photo.pk}", searcher)
 
 
 @pytest.mark.django_db
 def test_a_listings_photo_may_be_used_by_all_and_a_drafts_by_its_seller() -> None:
-    live, seller = make_listing(), SellerFactory.create()
+    live, seller = make_listing(), make_seller()
     draft = make_listing(seller, publish=False)
     assert seller.account is not None
     assert photo_of(asked(f"photo={live.cover_id}")) == live.cover_id
@@ -351,7 +351,7 @@ def test_listings_found_by_both_ways_gain_and_ties_go_to_the_newer() -> None:
 
 def test_no_more_than_a_thousand_are_ordered_but_all_are_counted(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MOST_BY_WORDS", 3)
-    seller = SellerFactory.create()
+    seller = make_seller()
     for _number in range(5):
         make_listing(seller, title="Red coat")
     answer = asked("q=coat")

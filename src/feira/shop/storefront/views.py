@@ -12,10 +12,10 @@ from django.views.decorators.vary import vary_on_headers
 
 from feira.settings import load_settings
 from feira.shop.accounts.models import Seller
-from feira.shop.feed.selectors import liked_cards, liked_ids, similar_listings
+from feira.shop.feed.selectors import liked_cards, similar_listings
+from feira.shop.listings.marks import marked
 from feira.shop.listings.models import Listing, listing_url
 from feira.shop.listings.selectors import (
-    Card,
     ListingFilter,
     card_from_listing,
     listing_in_full,
@@ -32,22 +32,13 @@ from feira.shop.web.requests import PageRequest
 SIMILAR_SHOWN = 12
 
 
-def with_likes(request: PageRequest, cards: list[Card]) -> list[Card]:
-    """Mark the cards that this visitor likes, in one query; guests like nothing yet."""
-    if request.user.is_authenticated:
-        liked = liked_ids(request.user, [card["id"] for card in cards])
-        for card in cards:
-            card["liked"] = card["id"] in liked
-    return cards
-
-
 @require_safe
 @vary_on_headers("HX-Request")
 def home(request: PageRequest) -> HttpResponse:
     """Show what is new and where to look."""
     page = page_of_cards(live_listings(), cursor=request.GET.get("after"))
     context: dict[str, Any] = {
-        "fresh": with_likes(request, page.rows),
+        "fresh": marked(request.user, page.rows),
         "next_url": page.next_cursor and f"{reverse('storefront:home')}?after={page.next_cursor}",
     }
     if request.htmx:
@@ -70,7 +61,7 @@ def listing(request: PageRequest, listing_id: int, slug: str = "") -> HttpRespon
         return redirect(canonical, permanent=True)
     photos = photos_of(found)
     is_owner = request.user.is_authenticated and found.seller.account_id == request.user.pk
-    card = with_likes(request, [card_from_listing(found)])[0]
+    card = marked(request.user, [card_from_listing(found)])[0]
     context = {
         "listing": found,
         "card": card,
@@ -79,7 +70,7 @@ def listing(request: PageRequest, listing_id: int, slug: str = "") -> HttpRespon
         "attributes": [
             {"name": value.attribute.name, "value": value.value_text} for value in found.attribute_values.all()
         ],
-        "similar": with_likes(request, similar_listings(found.pk, SIMILAR_SHOWN)),
+        "similar": marked(request.user, similar_listings(found.pk, SIMILAR_SHOWN)),
         "seller": {"name": found.seller.name, "url": reverse("storefront:seller", args=[found.seller.slug])},
         "liked": card["liked"],
         "is_owner": is_owner,
@@ -98,7 +89,7 @@ def seller(request: PageRequest, slug: str) -> HttpResponse:
     here = reverse("storefront:seller", args=[slug])
     context = {
         "seller": found,
-        "cards": with_likes(request, page.rows),
+        "cards": marked(request.user, page.rows),
         "next_url": page.next_cursor and f"{here}?after={page.next_cursor}",
     }
     template = "components/card_page.html" if request.htmx else "storefront/seller.html"
