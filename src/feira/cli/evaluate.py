@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from feira.cli.clone import find_clone
 from feira.cli.console import progress, say, show_json, show_table
 from feira.core.errors import FeiraError, Refused
 from feira.core.evaluation.similar import evaluate_similar, labelled_photos
@@ -30,7 +31,8 @@ def similar(
         list[str] | None, typer.Option(metavar="NAME", help="May be given again.  [default: every usable one]")
     ] = None,
     models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR, else ../shared/models]"),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores for one encoder.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
@@ -40,7 +42,7 @@ def similar(
     Prints, per encoder, precision_at_10 (share of the ten nearest with the query's class), knn10_accuracy (class with
     most of their votes, weighted by similarity, is right), counts and speed.
     """
-    models_dir = (models or load_settings().resolved_models_dir()).resolve()
+    models_dir = (models or default_models_dir()).resolve()
     total = len(labelled_photos(gallery)) + len(labelled_photos(queries))
     rows = []
     for name in encoder or usable_encoders(models_dir):
@@ -58,6 +60,15 @@ def similar(
         show_table(
             [{name: round(fact, 4) if isinstance(fact, float) else fact for name, fact in row.items()} for row in rows]
         )
+
+
+def default_models_dir() -> Path:
+    """Return the shop's models folder; while there is none, the models that lie beside the clone, if any."""
+    configured, clone = load_settings().resolved_models_dir(), find_clone()
+    if configured.is_dir() or clone is None:
+        return configured
+    beside = clone.parent / "shared" / "models"
+    return beside if beside.is_dir() else configured
 
 
 def usable_encoders(models_dir: Path) -> list[str]:

@@ -31,6 +31,7 @@ class CardSerializer(serializers.Serializer):  # type: ignore[type-arg]
     condition = serializers.ChoiceField(choices=Listing.Condition.choices)
     condition_text = serializers.CharField()
     state = serializers.ChoiceField(choices=Listing.State.choices)
+    state_text = serializers.CharField()
     tint = serializers.IntegerField()
     photo = ShownPhotoSerializer(allow_null=True)
     liked = serializers.BooleanField()

@@ -54,6 +54,7 @@ class Card(TypedDict):
     condition: str
     condition_text: str
     state: str
+    state_text: str
     tint: int
     photo: ShownPhoto | None
     liked: bool
@@ -230,6 +231,7 @@ def card_from(row: Mapping[str, Any]) -> Card:
         condition=row["condition"],
         condition_text=str(Listing.Condition(row["condition"]).label),
         state=row["state"],
+        state_text=str(Listing.State(row["state"]).label),
         tint=cover["tint"] or 0,
         photo=shown_photo(cover, alt=row["title"]) if cover["id"] else None,
         liked=False,
@@ -272,6 +274,7 @@ def card_from_listing(listing: Listing) -> Card:
         condition=listing.condition,
         condition_text=str(Listing.Condition(listing.condition).label),
         state=listing.state,
+        state_text=str(Listing.State(listing.state).label),
         tint=photos[0]["tint"] if photos else 0,
         photo=photos[0] if photos else None,
         liked=False,

@@ -1,6 +1,7 @@
 """Logs of every shop process: lines for people or JSON for machines, with request and job ids."""
 
 import logging.config
+import sys
 
 import structlog
 
@@ -17,7 +18,7 @@ def configure_logs(settings: Settings) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     last = [structlog.processors.format_exc_info, renderer] if settings.log_format == "json" else [renderer]
     structlog.configure(
