@@ -18,7 +18,9 @@ def configure_logs(settings: Settings) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     last = [structlog.processors.format_exc_info, renderer] if settings.log_format == "json" else [renderer]
     structlog.configure(
