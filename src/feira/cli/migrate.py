@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 from django.conf import settings as django_settings
 from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from feira import __version__
 from feira.cli.console import say
@@ -38,8 +40,18 @@ def migrate(
         call_command("migrate", interactive=False, verbosity=0)
     if stale:
         say("Static files: collecting")
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collect_static_files()
         stamp_path().write_text(static_digest())
+
+
+def collect_static_files() -> None:
+    """Copy static files to where the web process serves them from, compressed and named by their content.
+
+    The settings choose that storage only once its manifest is there, so that the first collection has to name it.
+    """
+    command = CollectStatic()
+    command.storage = CompressedManifestStaticFilesStorage()
+    call_command(command, interactive=False, verbosity=0)
 
 
 def migrations_waiting() -> int:
