@@ -25,6 +25,11 @@ def tab_to(page: Page, selector: str) -> None:
     for _step in range(MOST_STEPS):
         page.keyboard.press("Tab")
         where = page.evaluate(WHERE, selector)
+        for _frame in range(20):
+            if where["isMarked"]:
+                break
+            page.wait_for_timeout(25)  # scrolling and sliding in take a moment
+            where = page.evaluate(WHERE, selector)
         assert where["isMarked"], f"no visible focus on {where['what']}"
         if where["isWanted"]:
             return

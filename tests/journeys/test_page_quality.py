@@ -1,5 +1,8 @@
 """What every page keeps to: readable by everybody, no wider than the screen, light, and still."""
 
+import re
+from typing import Literal
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
@@ -8,6 +11,7 @@ from tests.journeys.conftest import OpenShop, Visitors
 
 FIRST_PAGE_MOST_BYTES = 200_000
 FIRST_PAGE_MOST_REQUESTS = 15
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SERIOUS = {"serious", "critical"}
 
 PAGES = {
@@ -48,8 +52,10 @@ def open_page(visit: Visitors, shop: OpenShop, name: str, **how: object) -> Page
 def test_nothing_keeps_people_from_using_a_page(visit: Visitors, shop: OpenShop, name: str) -> None:
     page = open_page(visit, shop, name)
     found = []
-    for theme in ("light", "dark"):
+    for theme in THEMES:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+        page.wait_for_timeout(50)  # colours change within a frame or two
         for width, height in ((390, 844), (1280, 900)):
             page.set_viewport_size({"width": width, "height": height})
             for violation in Axe().run(page).response["violations"]:
@@ -92,4 +98,5 @@ def test_the_first_page_is_light(visit: Visitors) -> None:
     told = "\n".join(f"{size:>8} {url}" for url, size in sizes.items())
     print(f"{sum(sizes.values())} bytes in {len(requests)} requests besides photos")  # noqa: T201 - a measurement
     assert sum(sizes.values()) <= FIRST_PAGE_MOST_BYTES, told
+    assert all(re.search(r"\.[0-9a-f]{12}\.\w+$", url) for url in sizes if "/static/" in url), "not kept for ever"
     assert len(requests) <= FIRST_PAGE_MOST_REQUESTS, told

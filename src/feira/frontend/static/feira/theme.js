@@ -11,7 +11,6 @@
   addEventListener("storage", apply);
   addEventListener("DOMContentLoaded", () => {
     for (const button of document.querySelectorAll("[data-theme-toggle]")) {
-      button.hidden = false;
       button.addEventListener("click", () => {
         const chosen = root.dataset.bsTheme === "dark" ? "light" : "dark";
         // Choosing what the system says anyway means following the system again.
