@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count
 
 from feira.core.errors import FeiraError
@@ -219,4 +219,14 @@ def _facts_from(record: Mapping[str, Any], known: _Known) -> ListingFacts:
 
 
 def _seller_named(name: str) -> Seller:
-    return Seller.objects.filter(name=name[:80], account=None).first() or create_seller(name=name[:80])
+    """Return the seller of this name that is nobody's account, making it if need be."""
+    try:
+        # Looking is part of the transaction, so that on SQLite two imports that begin at once look one after the other.
+        with transaction.atomic():
+            return _known_seller(name) or create_seller(name=name[:80])
+    except IntegrityError:  # on PostgreSQL the slower one makes the same slug; the faster one's seller is there now
+        return _known_seller(name) or create_seller(name=name[:80])
+
+
+def _known_seller(name: str) -> Seller | None:
+    return Seller.objects.filter(name=name[:80], account=None).first()

@@ -129,8 +129,7 @@ def store_embeddings(photo_ids: Sequence[int], *, encoder_id: str, rows: np.ndar
         ignore_conflicts=True,
     )
     # Locked, so that a listing going live at this moment sees the embedding or is seen here, never neither.
-    found = Photo.objects.select_for_update().filter(pk__in=photo_ids, searchable=True).order_by("pk")
-    searchable = list(found.values_list("pk", flat=True))
+    searchable = [photo_id for photo_id, is_searchable in _locked(photo_ids) if is_searchable]
     if searchable:
         seq = append_to_index_log(IndexLogEntry.ADD, searchable)
         jobs.announce("photos.indexed", {"photo_ids": searchable, "seq": seq})
@@ -139,8 +138,7 @@ def store_embeddings(photo_ids: Sequence[int], *, encoder_id: str, rows: np.ndar
 @transaction.atomic
 def make_searchable(photo_ids: Sequence[int]) -> None:
     """Show these photos to everybody; those already embedded join the index now, the others when they are."""
-    locked = Photo.objects.select_for_update().filter(pk__in=photo_ids, searchable=False).order_by("pk")
-    changed = list(locked.values_list("pk", flat=True))
+    changed = [photo_id for photo_id, is_searchable in _locked(photo_ids) if not is_searchable]
     Photo.objects.filter(pk__in=changed).update(searchable=True, is_public=True)
     found = Embedding.objects.filter(photo_id__in=changed).order_by("photo_id").values_list("photo_id", flat=True)
     embedded = list(found.distinct())
@@ -152,12 +150,21 @@ def make_searchable(photo_ids: Sequence[int]) -> None:
 @transaction.atomic
 def withdraw(photo_ids: Sequence[int], *, hide: bool) -> None:
     """Take photos out of the index; `hide` also stops them from being shown to others."""
-    locked = Photo.objects.select_for_update().filter(pk__in=photo_ids).order_by("pk")
-    searchable = list(locked.filter(searchable=True).values_list("pk", flat=True))
+    searchable = [photo_id for photo_id, is_searchable in _locked(photo_ids) if is_searchable]
     Photo.objects.filter(pk__in=photo_ids).update(searchable=False, **({"is_public": False} if hide else {}))
     if searchable:
         seq = append_to_index_log(IndexLogEntry.REMOVE, searchable)
         jobs.announce("photos.withdrawn", {"photo_ids": searchable, "seq": seq})
+
+
+def _locked(photo_ids: Sequence[int]) -> list[tuple[int, bool]]:
+    """Lock the rows of these photos, in order, and return for each whether it is searchable.
+
+    All of them, whatever they are: a query for the searchable ones would neither see nor wait for a row that another
+    transaction is just making so, and on PostgreSQL a photo would stay out of the index for good.
+    """
+    rows = Photo.objects.select_for_update().filter(pk__in=photo_ids).order_by("pk")
+    return list(rows.values_list("pk", "searchable"))
 
 
 def append_to_index_log(op: int, photo_ids: Sequence[int]) -> int:
