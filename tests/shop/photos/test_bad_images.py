@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -241,8 +242,8 @@ def sender(client: Client, account: Account, door: str) -> Callable[..., int]:
     client.force_login(account)
     poster = signed_in(account) if door.startswith("/api/") else client
 
-    def send(**request: object) -> int:
-        answer = poster.generic("POST", door, **request)  # type: ignore[attr-defined]
+    def send(**request: Any) -> int:
+        answer = poster.generic("POST", door, **request)
         assert answer.status_code < 500
         if door.startswith("/api/"):
             assert answer["Content-Type"] == "application/problem+json"
@@ -252,7 +253,7 @@ def sender(client: Client, account: Account, door: str) -> Callable[..., int]:
     return send
 
 
-def _form(*parts: tuple[str, bytes]) -> dict[str, object]:
+def _form(*parts: tuple[str, bytes]) -> dict[str, Any]:
     """Return a multipart body of these headers and contents."""
     lines = b"".join(
         b"--edge\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + content + b"\r\n"
