@@ -6,7 +6,7 @@ from feira.core.recommend.neighbours import unpack
 from feira.shop.accounts.models import Account
 from feira.shop.feed.models import Like, NeighbourList
 from feira.shop.listings.models import Listing, ListingPhoto
-from feira.shop.listings.selectors import PAGE_SIZE, VISIBLE_STATES, Card, cards_in_order, live_listings
+from feira.shop.listings.selectors import PAGE_SIZE, VISIBLE_STATES, Card, cards_in_order, live_listings, stands_in
 from feira.shop.web.cursors import InvalidCursor, Page, decode_cursor, encode_cursor
 
 SHOWN = 12
@@ -57,8 +57,8 @@ def _last_like(cursor: str) -> int:
 
 def photos_on_listings(listing_ids: Sequence[int]) -> dict[int, int]:
     """Map the photos of those of the listings that are live to the listing they stand on."""
-    placed = ListingPhoto.objects.filter(listing__in=live_listings().filter(pk__in=listing_ids))
-    return dict(placed.values_list("photo_id", "listing_id"))
+    placed = ListingPhoto.objects.filter(stands_in(live_listings(), "listing_id"), listing__in=listing_ids)
+    return dict(placed.order_by().values_list("photo_id", "listing_id"))
 
 
 def listings_gone_with(photo_ids: Sequence[int]) -> list[int]:

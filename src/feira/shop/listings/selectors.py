@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 
-from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils.dateparse import parse_datetime
 
 from feira.shop.accounts.models import Account
@@ -210,9 +210,17 @@ def _moment(text: str) -> datetime | None:
 
 def cards_in_order(listing_ids: Sequence[int], *, among: QuerySet[Listing] | None = None) -> list[Card]:
     """Return the cards of these listings in this order, leaving out what is not live (or not in `among`)."""
-    found = (live_listings() if among is None else among).filter(pk__in=listing_ids)
+    found = Listing.objects.filter(stands_in(live_listings() if among is None else among, "pk"), pk__in=listing_ids)
     by_id = {row["id"]: card_from(row) for row in found.values(*CARD_COLUMNS)}
     return [by_id[listing_id] for listing_id in listing_ids if listing_id in by_id]
+
+
+def stands_in(listings: QuerySet[Listing], column: str) -> Exists:
+    """Return the condition that a column names one of the listings, told for each row by the listing's number.
+
+    For few rows and many listings: as a join or a sub-select, the database might go through all the listings first.
+    """
+    return Exists(listings.order_by().filter(pk=OuterRef(column)))
 
 
 def card_from(row: Mapping[str, Any]) -> Card:
@@ -241,13 +249,13 @@ def card_from(row: Mapping[str, Any]) -> Card:
 def listing_of_photos(photo_ids: Iterable[int], *, among: QuerySet[Listing] | None = None) -> dict[int, int]:
     """Map photos to the live listings (or those in `among`) they stand on."""
     listings = live_listings() if among is None else among
-    placed = ListingPhoto.objects.filter(photo_id__in=list(photo_ids), listing__in=listings)
+    placed = ListingPhoto.objects.filter(stands_in(listings, "listing_id"), photo_id__in=list(photo_ids)).order_by()
     return dict(placed.values_list("photo_id", "listing_id"))
 
 
 def photo_ids_of(listings: QuerySet[Listing], *, most: int) -> list[int] | None:
     """Return the photos standing on these listings, or None when there are more than `most`."""
-    found = ListingPhoto.objects.filter(listing__in=listings).values_list("photo_id", flat=True)
+    found = ListingPhoto.objects.filter(listing__in=listings.order_by()).order_by().values_list("photo_id", flat=True)
     photo_ids = list(found[: most + 1])
     return photo_ids if len(photo_ids) <= most else None
 
