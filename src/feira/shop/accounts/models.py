@@ -7,6 +7,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 
 class AccountManager(BaseUserManager["Account"]):
@@ -53,7 +54,7 @@ class Account(AbstractBaseUser, PermissionsMixin):
 
     def get_full_name(self) -> str:
         """Return the name shown to others, never the address."""
-        return self.display_name or f"Member {self.pk}"
+        return self.display_name or _("Member %(number)s") % {"number": self.pk}
 
     def get_short_name(self) -> str:
         """Return the name shown to others."""

@@ -165,6 +165,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 # Languages and time
 LANGUAGE_CODE = SHOP.language
+LOCALE_PATHS = [FRONTEND / "locale"]
 LANGUAGES = [("en", "English"), ("pt", "Português")]
 TIME_ZONE = SHOP.time_zone
 USE_TZ = True

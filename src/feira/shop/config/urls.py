@@ -9,6 +9,7 @@ urlpatterns = [
     path("search/", include("feira.shop.search.urls")),
     path("", include("feira.shop.feed.urls")),
     path("photos/", include("feira.shop.photos.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("account/", include("feira.shop.accounts.urls")),
     path("account/", include("allauth.account.urls")),
     path("api/v1/", include("feira.shop.config.urls_api")),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.db.models import Count, Max, Min, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from feira.shop.listings.models import Attribute, Category, Listing, ListingAttribute
 from feira.shop.listings.selectors import ListingFilter, condition_of
@@ -77,7 +78,7 @@ def _categories(found: QuerySet[Listing], passing: ListingFilter) -> Facet:
         for category in tree
         if totals[category.path] and _shown_beside(category.path, chosen)
     ]
-    return Facet("category", "Category", options)
+    return Facet("category", _("Category"), options)
 
 
 def _shown_beside(path: str, chosen: str) -> bool:
@@ -94,7 +95,7 @@ def _conditions(found: QuerySet[Listing], passing: ListingFilter) -> Facet:
         for value, label in Listing.Condition.choices
         if counts.get(value)
     ]
-    return Facet("condition", "Condition", options)
+    return Facet("condition", _("Condition"), options)
 
 
 def _attributes(found: QuerySet[Listing], passing: ListingFilter) -> list[Facet]:

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from feira.core.errors import FeiraError, Refused
 from feira.settings import load_settings
@@ -69,7 +70,7 @@ def category_at(names: Sequence[str]) -> Category:
             path=path, defaults={"name": name[:60], "slug": slug, "parent": parent, "depth": depth}
         )
     if parent is None:
-        raise InvalidListing("Name a category.", field="category")
+        raise InvalidListing(_("Name a category."), field="category")
     return parent
 
 
@@ -163,7 +164,7 @@ def change_listing(*, listing: Listing, facts: ListingFacts, photos_in_order: Se
     _apply_facts(listing, facts)
     if photos_in_order is not None:
         if not photos_in_order and listing.state == Listing.State.LIVE:
-            raise InvalidListing("A live listing keeps at least one photo.", field="photos")
+            raise InvalidListing(_("A live listing keeps at least one photo."), field="photos")
         _place_photos(listing, photos_in_order)
         if listing.state == Listing.State.LIVE:
             photos.make_searchable([photo.pk for photo in photos_in_order])
@@ -186,7 +187,9 @@ def publish_listing(*, listing: Listing) -> Listing:
     """
     listing = Listing.objects.select_for_update().get(pk=listing.pk)
     if listing.state not in (Listing.State.DRAFT, Listing.State.ARCHIVED, Listing.State.IN_REVIEW):
-        raise WrongState(f"This listing is already {listing.get_state_display().lower()}.")
+        raise WrongState(
+            _("This listing is already in the state “%(state)s”.") % {"state": listing.get_state_display()}
+        )
     photo_ids = list(listing.listing_photos.values_list("photo_id", flat=True))
     if not photo_ids:
         raise _needs_a_photo()
@@ -220,7 +223,7 @@ def archive_listing(*, listing: Listing) -> Listing:
 def _leave(listing: Listing, state: str, *, only_from: Sequence[str], hide: bool) -> Listing:
     listing = Listing.objects.select_for_update().get(pk=listing.pk)
     if listing.state not in only_from:
-        raise WrongState("Only a live listing can be marked as sold. Publish it first.")
+        raise WrongState(_("Only a live listing can be marked as sold. Publish it first."))
     listing.state = state
     listing.save(update_fields=["state", "updated_at"])
     photos.withdraw(list(listing.listing_photos.values_list("photo_id", flat=True)), hide=hide)
@@ -228,21 +231,21 @@ def _leave(listing: Listing, state: str, *, only_from: Sequence[str], hide: bool
 
 
 def _needs_a_photo() -> InvalidListing:
-    return InvalidListing("Add at least one photo before you publish.", field="photos")
+    return InvalidListing(_("Add at least one photo before you publish."), field="photos")
 
 
 def _check_facts(facts: ListingFacts) -> None:
     if not facts.title.strip():
-        raise InvalidListing("Give the listing a title.", field="title")
+        raise InvalidListing(_("Give the listing a title."), field="title")
     if len(facts.title) > 120:
-        raise InvalidListing("A title has at most 120 characters.", field="title")
+        raise InvalidListing(_("A title has at most 120 characters."), field="title")
     if not 0 <= facts.price < Decimal(10000000000):
-        raise InvalidListing("A price is zero or more, with at most ten digits before the point.", field="price")
+        raise InvalidListing(_("A price is zero or more, with at most ten digits before the point."), field="price")
     if len(facts.currency) != 3 or not (facts.currency.isascii() and facts.currency.isalpha()):
-        raise InvalidListing("A currency has three letters, such as EUR.", field="currency")
+        raise InvalidListing(_("A currency has three letters, such as EUR."), field="currency")
     if facts.condition not in Listing.Condition.values:
         known = ", ".join(Listing.Condition.values)
-        raise InvalidListing(f"The condition is one of: {known}.", field="condition")
+        raise InvalidListing(_("The condition is one of: %(known)s.") % {"known": known}, field="condition")
 
 
 def _apply_facts(listing: Listing, facts: ListingFacts) -> None:
@@ -280,7 +283,7 @@ def _attribute_values(typed: Mapping[str, str]) -> list[ListingAttribute]:
             continue
         attribute = known.get(code)
         if attribute is None:
-            raise InvalidListing(f"There is no attribute “{code}”.", field="attributes")
+            raise InvalidListing(_("There is no attribute “%(code)s”.") % {"code": code}, field="attributes")
         values.append(_attribute_value(attribute, text.strip()))
     return values
 
@@ -292,7 +295,9 @@ def _attribute_value(attribute: Attribute, text: str) -> ListingAttribute:
         choice = AttributeChoice.objects.filter(attribute=attribute, value__iexact=text).first()
         if choice is None:
             known = ", ".join(attribute.choices.values_list("value", flat=True)[:20])
-            raise InvalidListing(f"{attribute.name} is one of: {known}.", field=attribute.code)
+            raise InvalidListing(
+                _("%(name)s is one of: %(known)s.") % {"name": attribute.name, "known": known}, field=attribute.code
+            )
         return ListingAttribute(attribute=attribute, choice=choice)
     return ListingAttribute(attribute=attribute, text=text[:200])
 
@@ -301,23 +306,29 @@ def _attribute_number(attribute: Attribute, text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation as error:
-        raise InvalidListing(f"{attribute.name} is a number, “{text}” is not.", field=attribute.code) from error
+        raise InvalidListing(
+            _("%(name)s is a number, “%(text)s” is not.") % {"name": attribute.name, "text": text}, field=attribute.code
+        ) from error
     if not number.is_finite() or abs(number) >= Decimal(1000000000000):
-        raise InvalidListing(f"{attribute.name} has at most twelve digits before the point.", field=attribute.code)
+        raise InvalidListing(
+            _("%(name)s has at most twelve digits before the point.") % {"name": attribute.name}, field=attribute.code
+        )
     return number.quantize(Decimal("0.0001"))
 
 
 def _check_photo_count(count: int) -> None:
     most = load_settings().photos_per_listing
     if count > most:
-        raise InvalidListing(f"A listing shows at most {most} photos. Remove some.", field="photos")
+        raise InvalidListing(
+            _("A listing shows at most %(most)s photos. Remove some.") % {"most": most}, field="photos"
+        )
 
 
 def _place_photos(listing: Listing, photos_in_order: Sequence[Photo]) -> None:
     _check_photo_count(len(photos_in_order))
     wanted = [photo.pk for photo in photos_in_order]
     if ListingPhoto.objects.filter(photo_id__in=wanted).exclude(listing=listing).exists():
-        raise InvalidListing("One of these photos already belongs to another listing.", field="photos")
+        raise InvalidListing(_("One of these photos already belongs to another listing."), field="photos")
     kept_alt = dict(listing.listing_photos.values_list("photo_id", "alt"))
     photos.withdraw([photo_id for photo_id in kept_alt if photo_id not in wanted], hide=True)
     listing.listing_photos.all().delete()

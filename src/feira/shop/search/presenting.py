@@ -97,9 +97,8 @@ def _label(answer: SearchAnswer, param: str, value: str) -> str:
 
 
 def _facet(query: SearchQuery, facet: Facet) -> dict[str, Any]:
-    names = {"category": _("Category"), "condition": _("Condition")}
     return {
-        "name": names.get(facet.param, facet.name),
+        "name": facet.name,
         "param": facet.param,
         "options": [_option(query, facet.param, option) for option in facet.options],
     }

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from feira.core.errors import FeiraError
 from feira.shop.listings.selectors import listings_visible_to
 from feira.shop.photos.models import Photo
@@ -56,7 +58,7 @@ def _photo(photo_id: int, searcher: Searcher) -> QueryPhoto:
         row["owner_id"] == searcher.visitor.pk if row["owner_id"] else photo_id in searcher.uploaded
     )
     if row is None or not (row["is_public"] or is_own):
-        raise PhotoNotFound("This photo is not yours, or it is gone. Choose a photo again.", photo=photo_id)
+        raise PhotoNotFound(_("This photo is not yours, or it is gone. Choose a photo again."), photo=photo_id)
     return QueryPhoto(photo_id, row["renditions"])
 
 
@@ -64,5 +66,5 @@ def _cover(listing_id: int, searcher: Searcher) -> QueryPhoto:
     listings = listings_visible_to(searcher.visitor).filter(pk=listing_id, cover__isnull=False)
     row = listings.values("title", "cover_id", "cover__renditions").first()
     if row is None:
-        raise PhotoNotFound("There is no such listing with a photo, or you may not see it.", listing=listing_id)
+        raise PhotoNotFound(_("There is no such listing with a photo, or you may not see it."), listing=listing_id)
     return QueryPhoto(row["cover_id"], row["cover__renditions"], row["title"])

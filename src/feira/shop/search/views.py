@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from feira.core.errors import InvalidImage
 from feira.shop.photos.blobs import blob_store
+from feira.shop.photos.refusals import refusal_text
 from feira.shop.photos.uploads import refuse_large_body, upload_content
 from feira.shop.search.forms import PhotoForm
 from feira.shop.search.presenting import page_context, query_context, search_url
@@ -58,7 +59,7 @@ def by_photo(request: PageRequest) -> HttpResponse:
             return _without_photo(request, query, error=str(form.errors["photo"][0]), status=422)
         photo = take_query_photo(content=upload_content(form.cleaned_data["photo"]), visitor=request.user)
     except InvalidImage as error:
-        return _without_photo(request, query, error=error.message, status=422)
+        return _without_photo(request, query, error=refusal_text(error), status=422)
     remember_upload(request, photo.pk)
     response = redirect(search_url(query.changed(photo_id=photo.pk)))
     response.status_code = 303

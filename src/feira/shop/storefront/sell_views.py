@@ -31,6 +31,7 @@ from feira.shop.listings.services import (
     publish_listing,
 )
 from feira.shop.photos.models import Photo
+from feira.shop.photos.refusals import refusal_text
 from feira.shop.photos.selectors import SHOWN, photos_owned_by, shown_photo
 from feira.shop.photos.services import take_photo
 from feira.shop.photos.uploads import refuse_large_body, upload_content
@@ -90,7 +91,7 @@ def _photos_posted(request: SignedInRequest) -> tuple[list[Photo], list[str]]:
         try:
             photos.append(take_photo(content=upload_content(upload), owner=account))
         except InvalidImage as refusal:
-            errors.append(f"{upload.name}: {refusal.message}")
+            errors.append(f"{upload.name}: {refusal_text(refusal)}")
     return photos, errors
 
 
@@ -135,14 +136,14 @@ def sell_photo(request: SignedInRequest) -> HttpResponse:
     try:
         refuse_large_body(request)
     except InvalidImage as refusal:
-        return render(request, "storefront/_photo_tile.html", {"error": refusal.message}, status=413)
+        return render(request, "storefront/_photo_tile.html", {"error": refusal_text(refusal)}, status=413)
     upload = request.FILES.get("photo")
     if upload is None:
         return render(request, "storefront/_photo_tile.html", {"error": _("Choose a photo first.")}, status=422)
     try:
         photo = take_photo(content=upload_content(upload), owner=request.user)
     except InvalidImage as refusal:
-        context = {"error": refusal.message, "name": upload.name}
+        context = {"error": refusal_text(refusal), "name": upload.name}
         return render(request, "storefront/_photo_tile.html", context, status=422)
     return render(request, "storefront/_photo_tile.html", _tile(photo))
 
