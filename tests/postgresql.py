@@ -39,15 +39,21 @@ def postgresql_server(folder: Path) -> Iterator[str]:
 @contextmanager
 def empty_database(folder: Path) -> Iterator[str]:
     """Yield the address of a database of its own, dropped afterwards; see `postgresql_server`."""
-    with postgresql_server(folder) as server:
-        name = f"feira_test_{secrets.token_hex(4)}"
+    with postgresql_server(folder) as server, database_on(server) as url:
+        yield url
+
+
+@contextmanager
+def database_on(server: str) -> Iterator[str]:
+    """Yield the address of a new database on a server, dropped afterwards."""
+    name = f"feira_test_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    try:
+        yield f"{server.rpartition('/')[0]}/{name}"
+    finally:
         with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
-        try:
-            yield f"{server.rpartition('/')[0]}/{name}"
-        finally:
-            with psycopg.connect(server, autocommit=True) as connection:
-                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def _answers(url: str) -> bool:

@@ -1,7 +1,5 @@
 """An index log in each kind of database, and an engine that really listens."""
 
-import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +7,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 import uvicorn
 
@@ -18,8 +15,7 @@ from feira.engine.config import EngineConfig
 from feira.engine.server import create_app
 from feira.engine.service import Engine
 from tests.engine.shop_tables import PostgresTables, ShopTables, SqliteTables
-
-POSTGRES_URL = os.environ.get("FEIRA_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+from tests.postgresql import database_on, postgresql_server
 
 
 @dataclass
@@ -77,27 +73,22 @@ def sqlite_tables(tmp_path: Path) -> SqliteTables:
     return tables
 
 
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgresql_server(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ShopTables]:
+def tables(request: pytest.FixtureRequest) -> Iterator[ShopTables]:
     """The log in SQLite and in PostgreSQL."""
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_tables")
         return
-    try:
-        server = psycopg.connect(POSTGRES_URL, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip("needs a PostgreSQL server; name one in FEIRA_TEST_POSTGRES_URL")
-    name = f"feira_engine_{secrets.token_hex(4)}"
-    with closing(server):
-        server.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            postgres = PostgresTables(POSTGRES_URL.rpartition("/")[0] + f"/{name}")
-            postgres.create()
-            yield postgres
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with database_on(request.getfixturevalue("postgresql")) as url:
+        postgres = PostgresTables(url)
+        postgres.create()
+        yield postgres
 
 
 @pytest.fixture

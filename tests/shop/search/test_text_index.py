@@ -1,10 +1,6 @@
 """The behaviour of a keyword index; run on SQLite by default, on PostgreSQL with FEIRA_TEST_DATABASE_URL."""
 
-import os
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,19 +146,3 @@ def test_a_lost_trigger_is_put_back_and_what_was_missed_is_indexed() -> None:
     assert found("shoes") == []
     assert text_index().repair()
     assert found("shoes") == ["Red shoes"]
-
-
-@pytest.mark.system
-def test_the_same_holds_on_postgresql() -> None:
-    url = os.environ.get("FEIRA_TEST_POSTGRES_URL")
-    if not url:
-        if os.environ.get("CI") == "true":
-            pytest.fail("Set FEIRA_TEST_POSTGRES_URL to a PostgreSQL server on which databases may be made.")
-        pytest.skip("FEIRA_TEST_POSTGRES_URL names no PostgreSQL server")
-    if connection.vendor == "postgresql":
-        pytest.skip("this run is on PostgreSQL")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not system", str(Path(__file__))]
-    done = subprocess.run(
-        command, env={**os.environ, "FEIRA_TEST_DATABASE_URL": url}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
