@@ -112,19 +112,27 @@ def updated(language: str, known: Catalog) -> Catalog:
     borrowed = read_catalogue(ALLAUTH / f"locale/{ALLAUTH_LANGUAGES[language]}/LC_MESSAGES/django.po")
     own, others = texts_of_shop(), texts_of_allauth()
     for text in sorted({*own, *others}, key=str):
-        places = [(name, None) for name in own.get(text, others.get(text, []))]
+        places = [(name, 0) for name in own.get(text, others.get(text, []))]
         fresh.add(text.id, _translation(text, known) or _translation(text, borrowed), places, context=text.context)
     return fresh
 
 
 def _translation(text: Text, catalogue: Catalog) -> str | tuple[str, ...] | None:
     message = catalogue.get(text.id, text.context)
-    return message.string if message and is_translated(message) and not message.fuzzy else None
+    if message is None or message.fuzzy or not is_translated(message):
+        return None
+    forms = forms_of(message)
+    return forms if message.pluralizable else forms[0]
+
+
+def forms_of(message: Message) -> tuple[str, ...]:
+    """Return the translation of a message: one form, or one for each of the language's plurals."""
+    return (message.string or "",) if isinstance(message.string, str | None) else tuple(message.string)
 
 
 def is_translated(message: Message) -> bool:
     """Tell whether every form of a message has words."""
-    return all(message.string) if isinstance(message.string, tuple | list) else bool(message.string)
+    return all(forms_of(message))
 
 
 def compiled(catalogue: Catalog) -> bytes:
