@@ -3,7 +3,9 @@
 import csv
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +20,12 @@ from feira.shop.jobs import services as jobs
 from feira.shop.jobs.models import UNFINISHED, Job
 from feira.shop.listings.imports import ImportProgress, import_progress, refused_rows, start_import
 from feira.shop.listings.models import ImportRun
-from feira.shop.listings.records import read_records
+from feira.shop.listings.records import Record, read_records, with_price
 from feira.shop.listings.samples import with_sample_facts
 
 POLL_S = 0.3
 PATIENCE_S = 120.0
+PRICE_OF_A_PHOTO = 10.0
 AFTERWARDS = Q(kind__startswith="photos.") | Q(kind__startswith="feed.")
 
 app = typer.Typer()
@@ -34,7 +37,11 @@ app = typer.Typer()
 )
 def import_listings(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="CSV, JSON Lines or Parquet file, or a folder.")],
+    *,
     seller: Annotated[str, typer.Option(help="Seller of rows that name none.")] = "Imported",
+    price: Annotated[
+        float | None, typer.Option(min=0, help="Price of rows that name none.  [default: 10 for a folder of photos]")
+    ] = None,
     samples: Annotated[bool, typer.Option("--samples", help="Make up what a folder of photos lacks.")] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="CSV of refused rows.  [default: in the data folder]")
@@ -47,9 +54,10 @@ def import_listings(
     ("a.jpg|b.jpg", paths or addresses), attr:NAME. An import that was interrupted goes on when called again, and a row
     that cannot be imported is written to the report with its reason. Exit code 1 when no row could be.
     """
-    records = read_records(source)
     run = start_import(
-        source=str(source.resolve()), records=with_sample_facts(records) if samples else records, seller_name=seller
+        source=str(source.resolve()),
+        records=records_of(source, price=price, samples=samples),
+        seller_name=seller,
     )
     result = follow_import(run)
     told = write_report(run, report)
@@ -61,6 +69,17 @@ def import_listings(
         say(f"Refused {result.refused}; the reasons are in {told}")
     if result.total and not result.done:
         raise Refused("No row could be imported. The report says why.")
+
+
+def records_of(source: Path, *, price: float | None, samples: bool) -> Iterator[Record]:
+    """Return the records of a source with what they lack: sample facts, or a price."""
+    records = read_records(source)
+    if samples:
+        return with_sample_facts(records)
+    if price is None and source.is_dir():
+        price = PRICE_OF_A_PHOTO
+        say(f"Photos name no price: each is listed for {price:g} {load_settings().currency}. --price changes that.")
+    return records if price is None else with_price(records, Decimal(str(price)))
 
 
 def follow_import(run: ImportRun) -> ImportProgress:

@@ -48,7 +48,7 @@ def list_encoders(models_dir: Path) -> list[EncoderCard]:
         encoder_id=builtin.encoder_id,
         dim=builtin.dim,
         licence="Apache-2.0",
-        source="Feira: colour, shape and texture by classical formulas, nothing learned",
+        source="Feira: colour and shape by classical formulas, nothing learned",
     )
     return [card, *(_card_of(folder) for folder in folders)]
 

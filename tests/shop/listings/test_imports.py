@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from feira.core.testing.photos import photo_bytes
 from feira.shop.jobs import services as jobs
 from feira.shop.listings.imports import ROWS_PER_JOB, import_progress, refused_rows, start_import
 from feira.shop.listings.models import Category, ImportRun, Listing
-from feira.shop.listings.records import read_records
+from feira.shop.listings.records import read_records, with_price
 from feira.shop.photos.models import Photo
 
 ROWS = [
@@ -135,6 +136,30 @@ def test_importing_again_goes_on_and_doubles_nothing(folder: Path) -> None:
     run = run_import(write(folder, "csv", ROWS))
     assert import_progress(run).done == 2
     assert Listing.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_refused_row_is_tried_again_with_what_the_source_says_now(folder: Path) -> None:
+    run_import(write(folder, "csv", [{**ROWS[0], "price": "cheap"}]))
+    run = run_import(write(folder, "csv", ROWS[:1]))
+    assert import_progress(run).done == 1
+    assert refused_rows(run) == []
+
+
+@pytest.mark.django_db
+def test_photos_without_a_price_take_the_one_given(folder: Path) -> None:
+    (folder / "bad.jpg").unlink()
+    run = start_import(
+        source="folder", records=with_price(read_records(folder), Decimal("7.50")), seller_name="Importer"
+    )
+    jobs.run_until_idle(queues=["imagery"])
+    assert import_progress(run).done == 2
+    assert {str(price) for price in Listing.objects.values_list("price", flat=True)} == {"7.50"}
+
+
+def test_a_folder_without_photos_is_no_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no photo"):
+        list(read_records(tmp_path))
 
 
 @pytest.mark.django_db

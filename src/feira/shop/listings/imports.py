@@ -51,7 +51,8 @@ class ImportProgress:
 def start_import(*, source: str, records: Iterable[Record], seller_name: str) -> ImportRun:
     """Write down every record of a source and submit the jobs that import them.
 
-    A source that was imported before goes on: known keys are left as they are, new ones are added.
+    A source that was imported before goes on: rows that are done are left as they are, refused ones are tried again
+    with what the source says now, new ones are added.
     """
     run, _made = ImportRun.objects.get_or_create(source=source[:500], defaults={"seller": _seller_named(seller_name)})
     iterator = iter(records)
@@ -59,6 +60,7 @@ def start_import(*, source: str, records: Iterable[Record], seller_name: str) ->
         rows = [ImportRow(run=run, key=record.key[:300], record=record.fields) for record in batch]
         with transaction.atomic():
             ImportRow.objects.bulk_create(rows, ignore_conflicts=True)
+            _try_refused_again(run, {row.key: row.record for row in rows})
     with transaction.atomic():
         run.total = run.rows.count()
         run.save(update_fields=["total"])
@@ -68,6 +70,13 @@ def start_import(*, source: str, records: Iterable[Record], seller_name: str) ->
             # The key keeps a second start of the same import from doing the same rows beside the first.
             jobs.submit("listings.import_rows", {"row_ids": row_ids}, key=f"import:{run.pk}:{row_ids[0]}")
     return run
+
+
+def _try_refused_again(run: ImportRun, records: Mapping[str, Any]) -> None:
+    refused = list(run.rows.filter(state=ImportRow.State.REFUSED, key__in=list(records)))
+    for row in refused:
+        row.state, row.reason, row.record = ImportRow.State.WAITING, "", records[row.key]
+    ImportRow.objects.bulk_update(refused, ["state", "reason", "record"])
 
 
 def import_progress(run: ImportRun) -> ImportProgress:

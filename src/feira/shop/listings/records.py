@@ -2,8 +2,9 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,21 @@ def read_records(source: Path) -> Iterator[Record]:
 
 def _read_folder(folder: Path) -> Iterator[Record]:
     photos = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    found = False
     for path in photos:
         inside = path.relative_to(folder)
         names = [part for part in inside.parts[:-1] if part.lower() not in SPLIT_FOLDERS]
         category = [_words(name) for name in names] or [_words(folder.name)]
+        found = True
         yield Record(str(inside), {"title": category[-1], "category": category, "photos": [str(path.resolve())]})
+    if not found:
+        raise SourceError(f"There is no photo in {folder} ({', '.join(sorted(PHOTO_SUFFIXES))}).")
+
+
+def with_price(records: Iterable[Record], price: Decimal) -> Iterator[Record]:
+    """Give records that name no price this one."""
+    for record in records:
+        yield Record(record.key, {"price": str(price), **record.fields})
 
 
 def _words(folder_name: str) -> str:

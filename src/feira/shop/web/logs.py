@@ -45,6 +45,7 @@ def configure_logs(settings: Settings) -> None:
             "loggers": {
                 "django.server": {"level": "WARNING"},
                 "PIL": {"level": "INFO"},
+                "faiss": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
                 "httpcore": {"level": "WARNING"},
             },
