@@ -32,7 +32,8 @@ SHIFTS = """
         for (const entry of list.getEntries()) {
             const what = entry.sources.map(({ node, previousRect: from, currentRect: to }) => {
                 const name = node?.className || node?.parentElement?.className || node?.nodeName;
-                return `${name} ${from.x},${from.y} ${from.width}x${from.height} to ${to.x},${to.y} ${to.width}x${to.height}`;
+                const place = ({ x, y, width, height }) => `${x},${y} ${width}x${height}`;
+                return `${name} ${place(from)} to ${place(to)}`;
             });
             window.shifts.push(`${entry.value.toFixed(4)} ${what}`);
         }

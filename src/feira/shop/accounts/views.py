@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from feira.shop.accounts.forms import ProfileForm
@@ -33,6 +34,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
 
 @login_required
 @require_POST
+@never_cache
 def make_token(request: SignedInRequest) -> HttpResponse:
     """Make an API token and show its secret this one time."""
     name = request.POST.get("name", "").strip()[:60] or _("My program")
