@@ -14,13 +14,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MEANINGFUL = [
     "tests/shop/test_concurrency.py",
     "tests/shop/jobs/test_services.py",
-    "tests/shop/jobs/test_processes.py",
     "tests/shop/photos/test_services.py",
     "tests/shop/listings",
     "tests/shop/feed",
-    "tests/shop/search",
+    "tests/shop/search/test_text_index.py",
+    "tests/shop/search/test_services.py",
     "tests/shop/api/test_idempotency.py",
-    "tests/shop/api/test_listings_api.py",
 ]
 
 

@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FEIRA = (sys.executable, "-m", "feira.cli.main")
 START_S = 90.0
 STOP_S = 40.0
+COMMAND_S = 200.0
 
 Row = tuple[Any, ...]
 
@@ -132,17 +133,27 @@ class LivingShop:
 
     def feira(self, *arguments: str, expect: int = 0) -> str:
         """Run a command of the shop and return what it printed."""
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*FEIRA, *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=300,
         )
-        assert done.returncode == expect, f"{done.stdout}\n{done.stderr}\n{self.told()}"
-        return done.stdout
+        try:
+            printed, told = process.communicate(timeout=COMMAND_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            printed, told = process.communicate()
+            told += f"\nnot done after {COMMAND_S:.0f} s; unfinished: {self.unfinished()}"
+        assert process.returncode == expect, f"{printed}\n{told}\n{self.told()}"
+        return printed
+
+    def unfinished(self) -> list[Row]:
+        """Return the jobs that still wait or run."""
+        what = "kind, state, attempts, publish_count, published_at, lease_owner, error"
+        return self.rows(f"SELECT {what} FROM jobs_job WHERE state IN ('waiting', 'queued', 'running')")  # noqa: S608
 
     def python(self, program: str) -> str:
         """Run a few lines with Django set up, and return what they printed."""

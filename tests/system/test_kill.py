@@ -93,7 +93,7 @@ def _attack(attacked: Attacked, rng: random.Random) -> None:
         missing = [gone for gone in missing if not _is_back(attacked, *gone)]
         time.sleep(0.05)
     # The command does not wait for the engine's part while there is no worker; that goes on by itself.
-    wait_until(lambda: _unfinished(shop) == 0, "every job is done", shop=shop, patience_s=120 + PHOTOS)
+    wait_until(lambda: not shop.unfinished(), "every job is done", shop=shop, patience_s=120 + PHOTOS)
     attacked.took_s = time.monotonic() - started
     attacked.log_head = shop.rows("SELECT seq FROM photos_indexloghead")[0][0]
 
@@ -135,10 +135,6 @@ def _is_back(attacked: Attacked, name: str, pid: int, killed_at: float) -> bool:
         return False
     attacked.recovered_s.setdefault(name, []).append(round(time.monotonic() - killed_at, 1))
     return True
-
-
-def _unfinished(shop: LivingShop) -> int:
-    return shop.count("jobs_job", "state IN ('waiting', 'queued', 'running')")
 
 
 def _sizes(shop: LivingShop) -> dict[str, int]:
@@ -254,7 +250,7 @@ def test_the_index_follows_what_leaves_and_comes_back(attacked: Attacked) -> Non
     found = _verified(shop)
     assert found["equal"]
     assert found["photos"] == before - 9 == _searchable(shop)
-    wait_until(lambda: _unfinished(shop) == 0, "the neighbours know", shop=shop)
+    wait_until(lambda: not shop.unfinished(), "the neighbours know", shop=shop)
     test_every_live_listing_has_neighbours(attacked)
 
 
