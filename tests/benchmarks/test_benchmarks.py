@@ -1,0 +1,93 @@
+"""Every benchmark still runs: small, with real processes, and nothing left behind."""
+
+import ast
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+SCRIPTS = sorted(BENCHMARKS.glob("*.py"))
+PATIENCE_S = 120
+
+
+def run(script: Path, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)}
+    return subprocess.run(
+        [sys.executable, script, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def report_of(name: str, folder: Path) -> dict[str, Any]:
+    done = run(BENCHMARKS / f"{name}.py", "--quick", "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.iterdir()), "temporary folders are left behind"
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+@pytest.fixture
+def folder() -> Any:
+    # Short, because processes may bind sockets below it.
+    with tempfile.TemporaryDirectory(prefix="fb-") as name:
+        yield Path(name)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.stem))
+def test_help_says_what_a_benchmark_shows(script: Path, tmp_path: Path) -> None:
+    first_line = (ast.get_docstring(ast.parse(script.read_text())) or "").partition("\n")[0]
+    done = run(script, "--help", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert first_line in done.stdout
+    assert {"--quick", "--json"} <= set(done.stdout.split())
+
+
+def test_every_benchmark_stands_in_the_table() -> None:
+    table = (BENCHMARKS / "README.md").read_text()
+    assert [script.stem for script in SCRIPTS if f"feira bench {script.stem}" not in table] == []
+
+
+@pytest.mark.system
+def test_photos_are_imported_and_compared_with_the_bare_loop(folder: Path) -> None:
+    report = report_of("import_photos", folder)
+    (there,) = report["tables"]["Import: what there is"]
+    assert there["photos"] == there["embeddings"] == there["indexed"] == there["neighbour_lists"] == report["photos"]
+    assert report["ratios"]["import / bare loop, photos per second"] > 0
+
+
+@pytest.mark.system
+def test_the_listing_page_asks_as_much_of_a_large_catalogue_as_of_a_small_one(folder: Path) -> None:
+    report = report_of("similar_page", folder)
+    for small, large in (report["tables"]["Listing page"], report["tables"]["“You may also like” alone"]):
+        assert small["queries"] == large["queries"]
+    plans = [row["plan"] for row in report["tables"]["How SQLite finds the rows of the section"]]
+    assert plans
+    assert not [plan for plan in plans if plan.startswith("SCAN") or "state=?" in plan]
+
+
+@pytest.mark.system
+def test_added_photos_reach_index_and_lists(folder: Path) -> None:
+    report = report_of("add_photo", folder)
+    assert [row["listings"] for row in report["tables"]["Baseline: every similarity anew"]] == [100, 400]
+    assert report["ratios"]["cost of adding to 400 / to 100 listings"] > 0
+
+
+@pytest.mark.system
+def test_pages_bear_a_load(folder: Path) -> None:
+    report = report_of("pages", folder)
+    assert all(row["req/s"] > 0 and row["queries"] for row in report["tables"]["Pages"])
+    memory = {
+        row["process"]: row["after the load"] for row in report["tables"]["Memory (PSS in MB, children included)"]
+    }
+    assert {"web", "engine", "worker", "beat", "together"} <= set(memory)
+    assert all(memory.values())
