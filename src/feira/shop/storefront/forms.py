@@ -1,5 +1,6 @@
 """The form on the sell page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -29,8 +30,12 @@ class ListingForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["currency"].initial = load_settings().currency
         self.fields["condition"].initial = Listing.Condition.GOOD
-        for attribute in Attribute.objects.prefetch_related("choices"):
-            self.fields[f"{ATTRIBUTE_PREFIX}{attribute.code}"] = _field_for(attribute)
+        places = list(Category.objects.values_list("pk", "path"))
+        for attribute in Attribute.objects.prefetch_related("choices", "categories"):
+            field = _field_for(attribute)
+            # The page hides what does not belong to the chosen category; without script everything is asked.
+            field.widget.attrs["data-categories"] = _fitting_categories(attribute, places)
+            self.fields[f"{ATTRIBUTE_PREFIX}{attribute.code}"] = field
 
     def facts(self) -> ListingFacts:
         """Return the checked values as the service wants them."""
@@ -61,6 +66,13 @@ class ListingForm(forms.Form):
             shown = value.choice.value if value.choice else value.number if value.number is not None else value.text
             initial[f"{ATTRIBUTE_PREFIX}{value.attribute.code}"] = shown
         return initial
+
+
+def _fitting_categories(attribute: Attribute, places: Sequence[tuple[int, str]]) -> str:
+    """Return the numbers of the attribute's categories and those below them; empty when it fits everywhere."""
+    roots = [category.path for category in attribute.categories.all()]
+    fitting = [pk for pk, path in places if any(path == root or path.startswith(f"{root}/") for root in roots)]
+    return " ".join(map(str, fitting))
 
 
 def _field_for(attribute: Attribute) -> forms.Field:

@@ -12,6 +12,7 @@ from feira.shop.listings.selectors import listing_of_photos
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Photo
 from feira.shop.photos.vectors import vectors_of
+from feira.shop.web.money import price_text
 
 NEIGHBOURS = 40
 FEWEST_FOR_A_PRICE = 5
@@ -50,6 +51,21 @@ class PriceHint:
     high: Decimal
     currency: str
     count: int
+
+    @property
+    def low_text(self) -> str:
+        """The lower quartile as people write prices."""
+        return price_text(self.low, self.currency)
+
+    @property
+    def median_text(self) -> str:
+        """The median as people write prices."""
+        return price_text(self.median, self.currency)
+
+    @property
+    def high_text(self) -> str:
+        """The upper quartile as people write prices."""
+        return price_text(self.high, self.currency)
 
 
 @dataclass(frozen=True, slots=True)

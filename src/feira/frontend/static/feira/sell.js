@@ -153,9 +153,20 @@ if (form) {
     drawPreview();
   });
 
+  // Attributes: only those of the chosen category, and those that already say something
+
+  function showFitting() {
+    for (const field of form.querySelectorAll("[data-categories]")) {
+      const fitting = field.dataset.categories.split(" ");
+      const fits = !field.dataset.categories || fitting.includes(form.elements.category.value);
+      field.closest("[data-field]").hidden = !fits && !field.value;
+    }
+  }
+
   // Preview: the real card
 
   function drawPreview() {
+    showFitting();
     if (!preview) return;
     const price = form.elements.price?.value;
     const currency = form.elements.currency?.value.toUpperCase();
