@@ -1,6 +1,7 @@
 """The same code on services: PostgreSQL, S3, and Redis or RabbitMQ in place of what lies in the data folder."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,7 +59,11 @@ def bucket() -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("carrier", ["redis", "rabbitmq"])
-def test_a_shop_on_services_imports_searches_and_recommends(carrier: str, tmp_path: Path) -> None:
+def test_a_shop_on_services_imports_searches_and_recommends(
+    carrier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "FEIRA_TEST_REDIS_URL" not in os.environ:  # a database that other tests on this machine do not read
+        monkeypatch.setenv("FEIRA_TEST_REDIS_URL", "redis://127.0.0.1:6379/10")
     files = photo_folder(tmp_path / "photos", PHOTOS)
     for name in ("broker", "server"):
         (tmp_path / name).mkdir()

@@ -8,7 +8,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from feira.core.errors import FeiraError
+from feira.settings import load_settings
 from feira.shop.web.problems import problem_response
+
+ALLOWANCE = 1_000_000
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -33,6 +36,35 @@ class RequestIdMiddleware:
             response = self.get_response(request)
         response["X-Request-ID"] = reference
         return response
+
+
+class BodyLimitMiddleware:
+    """Refuses a body that no form of the shop can have, by its announced length.
+
+    It stands before the check against forged requests, which reads the whole body to look for its token.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        """Answer with 413 what is too large; a body without a length is none."""
+        length, most = request.META.get("CONTENT_LENGTH") or "", most_bytes()
+        if not length.isdigit() or int(length) <= most:
+            return None
+        if wants_json(request):
+            detail = f"The body has more than {most} bytes. Send less at once."
+            return problem_response(413, detail=detail, code="body_too_large", max_bytes=most)
+        return render(request, "errors/413.html", status=413)
+
+
+def most_bytes() -> int:
+    """Return how many bytes the largest form has: every photo of a listing at once, and its words."""
+    settings = load_settings()
+    return settings.photos_per_listing * settings.photo_max_bytes + ALLOWANCE
 
 
 class ProblemMiddleware:
