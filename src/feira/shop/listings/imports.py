@@ -228,14 +228,25 @@ def _facts_from(record: Mapping[str, Any], known: _Known) -> ListingFacts:
 
 
 def _seller_named(name: str) -> Seller:
-    """Return the seller of this name that is nobody's account, making it if need be."""
+    """Return the seller of this name that is nobody's account, making it if need be.
+
+    Imports that begin at once agree on one. On SQLite they look one after the other. On PostgreSQL the slower one
+    either makes the same slug, which is refused, or finds the slug taken and then sees the other's seller as well.
+    """
     try:
-        # Looking is part of the transaction, so that on SQLite two imports that begin at once look one after the other.
         with transaction.atomic():
-            return _known_seller(name) or create_seller(name=name[:80])
-    except IntegrityError:  # on PostgreSQL the slower one makes the same slug; the faster one's seller is there now
+            return _known_seller(name) or _made_or_older(name)
+    except IntegrityError:
         return _known_seller(name) or create_seller(name=name[:80])
 
 
+def _made_or_older(name: str) -> Seller:
+    made = create_seller(name=name[:80])
+    oldest = _known_seller(name) or made
+    if oldest != made:
+        made.delete()
+    return oldest
+
+
 def _known_seller(name: str) -> Seller | None:
-    return Seller.objects.filter(name=name[:80], account=None).first()
+    return Seller.objects.filter(name=name[:80], account=None).order_by("pk").first()
