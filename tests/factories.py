@@ -33,8 +33,10 @@ def make_seller(**fields: Any) -> Seller:
     )
 
 
-AccountFactory = make_account
-SellerFactory = make_seller
+def owner_of(seller: Seller) -> Account:
+    """Return the account behind a seller that has one."""
+    assert seller.account is not None
+    return seller.account
 
 
 def make_category(*names: str) -> Category:

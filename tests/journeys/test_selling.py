@@ -31,7 +31,8 @@ def add_photos(page: Page, *files: FilePayload) -> None:
 
 def photo_ids(page: Page) -> list[str]:
     """Return the photos of the form in their order."""
-    return page.locator("[data-tiles] input[name='photos']").evaluate_all("inputs => inputs.map((one) => one.value)")
+    inputs = page.locator("[data-tiles] input[name='photos']").all()
+    return [one.input_value() for one in inputs]
 
 
 def test_a_new_listing_is_found_by_words_by_photo_and_beside_what_resembles_it(

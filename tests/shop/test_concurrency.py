@@ -27,7 +27,7 @@ from feira.shop.listings.records import read_records
 from feira.shop.photos import services as photos
 from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.models import Embedding, IndexLogEntry, IndexLogHead, Photo
-from tests.factories import AccountFactory, make_listing, make_photo
+from tests.factories import make_account, make_listing, make_photo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -181,7 +181,7 @@ def test_writers_of_the_log_leave_no_gaps_and_followers_miss_nothing() -> None:
 
 
 def test_likes_at_the_same_moment_are_one_like() -> None:
-    account, listing = AccountFactory(), make_listing()
+    account, listing = make_account(), make_listing()
     at_once(*[lambda: like(account=account, listing=listing)] * 6)
     assert Like.objects.count() == 1
     at_once(*[lambda: unlike(account=account, listing=listing)] * 3)
@@ -189,7 +189,7 @@ def test_likes_at_the_same_moment_are_one_like() -> None:
 
 
 def test_a_file_sent_several_times_at_once_is_kept_whole() -> None:
-    account, content = AccountFactory(), photo_bytes((9, 80, 70), (300, 200))
+    account, content = make_account(), photo_bytes((9, 80, 70), (300, 200))
     at_once(*[lambda: photos.take_photo(content=content, owner=account)] * 4)
     assert Photo.objects.count() == 4
     (digest,) = set(Photo.objects.values_list("digest", flat=True))

@@ -8,7 +8,7 @@ from django.test import Client
 from feira.shop.accounts.models import Account, ApiToken
 from feira.shop.accounts.selectors import token_with_secret
 from feira.shop.accounts.services import issue_token
-from tests.factories import AccountFactory, SellerFactory
+from tests.factories import make_account, make_seller, owner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ PROFILE = "/account/profile/"
 @pytest.fixture
 def person(client: Client) -> Account:
     """Somebody signed in."""
-    account = AccountFactory(display_name="Ana")
+    account = make_account(display_name="Ana")
     client.force_login(account)
     return account
 
@@ -31,8 +31,8 @@ def test_guests_are_asked_to_sign_in(client: Client, path: str) -> None:
 
 
 def test_a_new_name_is_shown_everywhere(client: Client) -> None:
-    seller = SellerFactory(account=AccountFactory(display_name="Ana"), name="Ana")
-    client.force_login(seller.account)
+    seller = make_seller(account=make_account(display_name="Ana"), name="Ana")
+    client.force_login(owner_of(seller))
     form = {"display_name": "Beatriz", "location": "Porto", "about": "Shoes, mostly."}
     answer = client.post(PROFILE, form)
     assert (answer.status_code, answer["Location"]) == (302, PROFILE)
@@ -51,7 +51,7 @@ def test_a_profile_without_a_name_is_refused_and_the_rest_stays(client: Client, 
 
 
 def test_only_the_own_profile_is_changed(client: Client, person: Account) -> None:
-    other = AccountFactory(display_name="Other")
+    other = make_account(display_name="Other")
     client.post(PROFILE, {"display_name": "Changed", "id": other.pk, "email": other.email})
     other.refresh_from_db()
     assert other.display_name == "Other"
@@ -80,7 +80,7 @@ def test_a_nameless_token_gets_a_name(client: Client, person: Account) -> None:
 
 def test_own_tokens_are_taken_back_and_those_of_others_stay(client: Client, person: Account) -> None:
     mine, _secret = issue_token(account=person, name="mine")
-    theirs, _secret = issue_token(account=AccountFactory(), name="theirs")
+    theirs, _secret = issue_token(account=make_account(), name="theirs")
     for token in (mine, theirs):
         assert client.post(f"/account/tokens/{token.pk}/revoke/").status_code == 302
     assert list(ApiToken.objects.all()) == [theirs]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from feira.shop.accounts.models import Account
-from tests.factories import PASSWORD, AccountFactory
+from tests.factories import PASSWORD, make_account
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +66,7 @@ def test_an_account_cannot_be_made_staff_from_the_form(client: Client) -> None:
 
 
 def test_signing_up_with_the_address_of_somebody_else_does_not_touch_their_account(client: Client) -> None:
-    known = AccountFactory(email="ana@example.org")
+    known = make_account(email="ana@example.org")
     client.post(SIGNUP, {"display_name": "X", "email": "Ana@example.org", "password1": NEW_PASSWORD})
     assert not signed_in(client)
     assert Account.objects.get() == known
@@ -76,7 +76,7 @@ def test_signing_up_with_the_address_of_somebody_else_does_not_touch_their_accou
 
 
 def test_the_right_password_signs_in_and_leads_back(client: Client) -> None:
-    account = AccountFactory()
+    account = make_account()
     answer = client.post(LOGIN, {"login": account.email.upper(), "password": PASSWORD, "next": "/sell/"})
     assert (answer.status_code, answer["Location"]) == (302, "/sell/")
     assert signed_in(client)
@@ -84,13 +84,13 @@ def test_the_right_password_signs_in_and_leads_back(client: Client) -> None:
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
 def test_nobody_is_led_to_another_site(client: Client, elsewhere: str) -> None:
-    account = AccountFactory()
+    account = make_account()
     answer = client.post(LOGIN, {"login": account.email, "password": PASSWORD, "next": elsewhere})
     assert answer["Location"] == "/"
 
 
 def test_unknown_addresses_wrong_passwords_and_closed_accounts_look_the_same(client: Client) -> None:
-    known, closed = AccountFactory(), AccountFactory(is_active=False)
+    known, closed = make_account(), make_account(is_active=False)
     pages = []
     for email, password in ((known.email, "wrong"), ("nobody@example.org", PASSWORD), (closed.email, "wrong")):
         cache.clear()
@@ -101,13 +101,13 @@ def test_unknown_addresses_wrong_passwords_and_closed_accounts_look_the_same(cli
 
 
 def test_a_closed_account_does_not_open_with_its_password(client: Client) -> None:
-    closed = AccountFactory(is_active=False)
+    closed = make_account(is_active=False)
     sign_in(client, closed.email, PASSWORD)
     assert not signed_in(client)
 
 
 def test_guessing_is_stopped_even_for_the_right_guess(client: Client) -> None:
-    account = AccountFactory()
+    account = make_account()
     for _guess in range(10):
         sign_in(client, account.email, "wrong")
     sign_in(client, account.email, PASSWORD)
@@ -115,17 +115,18 @@ def test_guessing_is_stopped_even_for_the_right_guess(client: Client) -> None:
 
 
 def test_signing_out_takes_a_post_and_ends_the_session(client: Client) -> None:
-    client.force_login(AccountFactory())
+    client.force_login(make_account())
     client.get("/account/logout/")
     assert signed_in(client)
     before = client.session.session_key
+    assert before is not None
     assert client.post("/account/logout/")["Location"] == "/"
     assert not signed_in(client)
     assert not client.session.exists(before)
 
 
 def test_signing_in_changes_the_session_key(client: Client) -> None:
-    account = AccountFactory()
+    account = make_account()
     session = client.session
     session["before"] = 1
     session.save()
@@ -136,7 +137,7 @@ def test_signing_in_changes_the_session_key(client: Client) -> None:
 
 
 def test_a_forgotten_password_is_set_anew_once_by_a_mailed_link(client: Client) -> None:
-    account = AccountFactory()
+    account = make_account()
     client.post(RESET, {"email": account.email})
     (message,) = mail.outbox
     assert message.to == [account.email]
@@ -153,7 +154,7 @@ def test_a_forgotten_password_is_set_anew_once_by_a_mailed_link(client: Client) 
 
 
 def test_a_changed_password_ends_sessions_elsewhere(client: Client) -> None:
-    account = AccountFactory()
+    account = make_account()
     elsewhere = Client()
     elsewhere.force_login(account)
     client.force_login(account)
@@ -165,7 +166,7 @@ def test_a_changed_password_ends_sessions_elsewhere(client: Client) -> None:
 
 
 def test_asking_for_the_password_of_an_unknown_address_looks_the_same(client: Client) -> None:
-    known = AccountFactory()
+    known = make_account()
     answers = [client.post(RESET, {"email": email}) for email in (known.email, "nobody@example.org")]
     assert [(answer.status_code, answer["Location"]) for answer in answers] == [
         (302, reverse("account_reset_password_done"))
@@ -173,7 +174,7 @@ def test_asking_for_the_password_of_an_unknown_address_looks_the_same(client: Cl
 
 
 def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(client: Client) -> None:
-    account = AccountFactory()
+    account = make_account()
     client.post(LOGIN, {"login": account.email, "password": PASSWORD})
     session = client.cookies["feira_session"]
     assert session["httponly"]
@@ -195,7 +196,7 @@ def test_pages_with_passwords_are_not_kept_by_caches(client: Client, path: str) 
 
 
 def test_mails_name_the_shop_and_come_in_the_readers_words(client: Client, settings: Settings) -> None:
-    account = AccountFactory()
+    account = make_account()
     client.post(RESET, {"email": account.email})
     (message,) = mail.outbox
     assert message.from_email == settings.DEFAULT_FROM_EMAIL

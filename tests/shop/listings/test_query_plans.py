@@ -11,13 +11,13 @@ from feira.shop.feed.selectors import photos_on_listings
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import cards_in_order, listing_of_photos, live_listings
 from feira.shop.listings.statistics import refresh_statistics
-from tests.factories import SellerFactory, make_category
+from tests.factories import make_category, make_seller
 
 pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL counts by itself")
 
 
 def make_many(count: int) -> list[int]:
-    seller, category = SellerFactory(), make_category()
+    seller, category = make_seller(), make_category()
     rows = Listing.objects.bulk_create(
         [Listing(seller=seller, category=category, title=f"Hat {n}", price=n, currency="EUR") for n in range(count)]
     )

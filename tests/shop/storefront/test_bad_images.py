@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from feira.shop.photos.models import Photo
-from tests.factories import AccountFactory
+from tests.factories import make_account
 from tests.shared_files import SHARED, needs_shared
 
 FOLDER = SHARED / "data" / "bad-images"
@@ -40,7 +40,7 @@ def upload(case: Case) -> SimpleUploadedFile:
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.file)
 def test_pages_take_or_refuse_it_with_a_sentence(client: Client, case: Case) -> None:
     cache.clear()
-    client.force_login(AccountFactory())
+    client.force_login(make_account())
     sold = client.post("/sell/photo/", {"photo": upload(case)})
     assert sold.status_code in {"accept": {200}, "reject": {422}}.get(case.expected, {200, 422})
     is_taken = sold.status_code == 200

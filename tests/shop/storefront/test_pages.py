@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from feira.shop.feed.services import like
 from feira.shop.listings.services import archive_listing, mark_sold
-from tests.factories import AccountFactory, SellerFactory, make_listing
+from tests.factories import make_account, make_listing, make_seller, owner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def queries_for(client: Client, address: str) -> int:
 def test_pages_take_the_same_few_queries_whatever_the_catalogue_holds(
     work_done: Callable[[], None], client: Client, count: int
 ) -> None:
-    seller = SellerFactory()
+    seller = make_seller()
     listings = [make_listing(seller, title=f"Red shoes {number}", photo_count=2) for number in range(count)]
     work_done()
     addresses = {
@@ -45,7 +45,7 @@ def test_pages_take_the_same_few_queries_whatever_the_catalogue_holds(
 
 
 def test_somebody_signed_in_costs_three_queries_more(client: Client) -> None:
-    account, listings = AccountFactory(), [make_listing() for _number in range(3)]
+    account, listings = make_account(), [make_listing() for _number in range(3)]
     like(account=account, listing=listings[0])
     client.force_login(account)
     assert queries_for(client, reverse("storefront:home")) == QUERIES["home"] + SESSION_ACCOUNT_AND_LIKES
@@ -96,9 +96,9 @@ def test_a_private_listing_exists_for_its_seller_only(client: Client, state: str
         archive_listing(listing=listing)
     address = listing.get_absolute_url()
     assert client.get(address).status_code == 404
-    client.force_login(SellerFactory().account)
+    client.force_login(owner_of(make_seller()))
     assert client.get(address).status_code == 404
-    client.force_login(listing.seller.account)
+    client.force_login(owner_of(listing.seller))
     assert "Only you see it" in client.get(address).text
 
 
@@ -112,9 +112,9 @@ def test_only_the_seller_is_offered_to_edit(client: Client) -> None:
     listing = make_listing()
     edit = reverse("storefront:edit", args=[listing.pk])
     assert edit not in client.get(listing.get_absolute_url()).text
-    client.force_login(AccountFactory())
+    client.force_login(make_account())
     assert edit not in client.get(listing.get_absolute_url()).text
-    client.force_login(listing.seller.account)
+    client.force_login(owner_of(listing.seller))
     assert edit in client.get(listing.get_absolute_url()).text
 
 
@@ -141,7 +141,7 @@ def test_programs_read_price_and_photos_from_the_page(client: Client) -> None:
 
 
 def test_a_seller_shows_what_they_offer_and_nothing_else(client: Client) -> None:
-    seller = SellerFactory(name="Rua Nova")
+    seller = make_seller(name="Rua Nova")
     make_listing(seller, title="Mine")
     make_listing(seller, title="My draft", publish=False)
     make_listing(title="Somebody else's")
@@ -155,5 +155,5 @@ def test_a_seller_shows_what_they_offer_and_nothing_else(client: Client) -> None
 
 @pytest.mark.parametrize("name", ["home", "liked", "my_listings"])
 def test_pages_to_look_at_take_no_posts(client: Client, name: str) -> None:
-    client.force_login(AccountFactory())
+    client.force_login(make_account())
     assert client.post(reverse(f"storefront:{name}")).status_code == 405

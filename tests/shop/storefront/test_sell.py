@@ -12,7 +12,7 @@ from feira.core.testing.photos import photo_bytes
 from feira.shop.accounts.models import Account, Seller
 from feira.shop.listings.models import Listing
 from feira.shop.photos.models import Photo
-from tests.factories import AccountFactory, SellerFactory, make_category, make_listing, make_photo
+from tests.factories import make_account, make_category, make_listing, make_photo, make_seller, owner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ HOSTILE = b"<html><script>alert(1)</script></html>"
 @pytest.fixture
 def person(client: Client) -> Account:
     """Somebody signed in who has never sold anything."""
-    account = AccountFactory(display_name="Ana")
+    account = make_account(display_name="Ana")
     client.force_login(account)
     return account
 
@@ -116,14 +116,14 @@ def test_what_was_typed_and_uploaded_stays_when_a_field_is_wrong(client: Client,
 
 
 def test_photos_of_others_and_unknown_ones_are_not_used(client: Client, person: Account) -> None:
-    mine, theirs = make_photo(person), make_photo(AccountFactory(), colour=(1, 2, 3))
+    mine, theirs = make_photo(person), make_photo(make_account(), colour=(1, 2, 3))
     client.post(SELL, facts(photos=[theirs.pk, mine.pk, 10**9, "x", -1]))
     listing = Listing.objects.get()
     assert list(listing.listing_photos.values_list("photo", flat=True)) == [mine.pk]
 
 
 def test_nobody_gets_suggestions_from_the_photos_of_others(client: Client, person: Account, engine: str) -> None:
-    theirs = make_photo(AccountFactory())
+    theirs = make_photo(make_account())
     assert "data-fill" not in client.get("/sell/suggest/", {"photos": theirs.pk}).text
 
 
@@ -139,7 +139,7 @@ def test_a_photo_suggests_category_and_price_of_what_resembles_it(
     for number in range(6):
         make_listing(price=f"{10 + number}", photo_count=1)
     make_listing(category=make_category("Home", "Lamps"), colour=(10, 200, 30), title="Green lamp")
-    person = AccountFactory()
+    person = make_account()
     client.force_login(person)
     photo = make_photo(person, colour=(178, 62, 41))
     work_done()
@@ -163,14 +163,14 @@ def test_a_listing_of_somebody_else_is_not_there_to_be_changed(client: Client, p
 
 def test_staff_do_not_change_the_words_of_others_here(client: Client) -> None:
     listing = make_listing(title="Not yours")
-    client.force_login(AccountFactory(is_staff=True))
+    client.force_login(make_account(is_staff=True))
     assert client.get(f"/sell/{listing.pk}/").status_code == 404
 
 
 def test_a_seller_changes_words_and_photos_of_an_own_listing(client: Client) -> None:
-    seller = SellerFactory()
+    seller = make_seller()
     listing = make_listing(seller, title="Before", photo_count=1)
-    client.force_login(seller.account)
+    client.force_login(owner_of(seller))
     kept = listing.listing_photos.get().photo_id
     fresh = make_photo(seller.account, colour=(9, 9, 90)).pk
     assert 'value="Before"' in client.get(f"/sell/{listing.pk}/").text
@@ -182,9 +182,9 @@ def test_a_seller_changes_words_and_photos_of_an_own_listing(client: Client) -> 
 
 
 def test_own_listings_go_through_their_states(client: Client) -> None:
-    seller = SellerFactory()
+    seller = make_seller()
     listing = make_listing(seller)
-    client.force_login(seller.account)
+    client.force_login(owner_of(seller))
     for action, state in (("sold", "sold"), ("archive", "archived"), ("publish", "live")):
         assert client.post(f"/my/listings/{listing.pk}/{action}/").status_code == 302
         listing.refresh_from_db()
@@ -194,9 +194,9 @@ def test_own_listings_go_through_their_states(client: Client) -> None:
 
 
 def test_a_listing_without_photos_is_not_published_from_the_list_either(client: Client) -> None:
-    seller = SellerFactory()
+    seller = make_seller()
     listing = make_listing(seller, photo_count=0, publish=False)
-    client.force_login(seller.account)
+    client.force_login(owner_of(seller))
     answer = client.post(f"/my/listings/{listing.pk}/publish/", follow=True)
     assert "notice--error" in answer.text
     listing.refresh_from_db()
@@ -204,11 +204,11 @@ def test_a_listing_without_photos_is_not_published_from_the_list_either(client: 
 
 
 def test_my_listings_shows_mine_in_every_state(client: Client) -> None:
-    seller = SellerFactory()
+    seller = make_seller()
     make_listing(seller, title="For sale")
     make_listing(seller, title="Unfinished", publish=False)
     make_listing(title="Somebody else's")
-    client.force_login(seller.account)
+    client.force_login(owner_of(seller))
     text = client.get("/my/listings/").text
     assert "For sale" in text
     assert "Unfinished" in text
