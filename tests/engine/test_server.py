@@ -59,6 +59,7 @@ def test_a_photo_is_encoded_indexed_and_found(
     status = running.client.status()
     assert (status.ready, status.photos, status.seq, status.lag) == (True, 3, 3, 0)
     assert (status.encoder, status.dim, status.fault) == ("descriptors", encoded.rows.shape[1], "")
+    assert status.input_size == 128
     assert running.client.verify().equal
 
 

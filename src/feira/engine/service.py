@@ -122,6 +122,7 @@ class Engine:
             uptime_s=round(time.monotonic() - self._started, 3),
             version=feira.__version__,
             fault=live.fault if live else "",
+            input_size=encoder.input_size if encoder else 0,
         )
 
     async def encode(self, images: Sequence[bytes], *, bulk: bool) -> tuple[str, Matrix]:

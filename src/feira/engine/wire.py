@@ -73,7 +73,8 @@ class EngineStatus(msgspec.Struct, frozen=True):
     """What an engine serves and how far it has followed the index log.
 
     `ready` turns true once, when the encoder is warm and the log has been caught up with. `lag` counts log entries
-    seen but not yet applied. `fault` is the last failure of reading the log, empty while all is well.
+    seen but not yet applied. `fault` is the last failure of reading the log, empty while all is well. A photo whose
+    shorter side has `input_size` pixels is large enough for the encoder; 0 while that is not known.
     """
 
     ready: bool
@@ -88,6 +89,7 @@ class EngineStatus(msgspec.Struct, frozen=True):
     uptime_s: float
     version: str
     fault: str = ""
+    input_size: int = 0
 
 
 class Verification(msgspec.Struct, frozen=True):

@@ -65,6 +65,7 @@ def test_a_broken_write_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.
         patched.setattr(Path, "replace", power_cut)
         with pytest.raises(OSError, match="power cut"):
             store.put(b"half")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     digest = store.put(b"half")
     assert store.get(digest) == b"half"
 

@@ -1,9 +1,10 @@
 """The blob store: bytes named by their SHA-256, in a folder or an S3 bucket."""
 
 import hashlib
-import tempfile
+import os
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import IO
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -52,7 +53,8 @@ class BlobStore:
 
     @staticmethod
     def _name(digest: str) -> str:
-        return f"{digest[:2]}/{digest[2:4]}/{digest}"
+        # 256 folders: a second level would make 65,536, most of what storing a photo costs and 256 MB of empty folders.
+        return f"{digest[:2]}/{digest}"
 
 
 class _AtomicFiles(FileSystemStorage):
@@ -64,12 +66,28 @@ class _AtomicFiles(FileSystemStorage):
 
     def _save(self, name: str, content: File) -> str:  # type: ignore[type-arg]
         path = Path(self.path(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
-            for chunk in content.chunks():
-                part.write(chunk)
-        Path(part.name).replace(path)
+        try:
+            _write(path, content)
+        except FileNotFoundError:
+            # Folders are made when they turn out to be missing, which after a while they never are.
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content.seek(0)
+            _write(path, content)
         return name
+
+
+def _write(path: Path, content: File) -> None:  # type: ignore[type-arg]
+    part = path.with_name(f".part-{token_hex(8)}")
+    # For the shop's own eyes: originals are private.
+    number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(number, "wb") as file:
+            for chunk in content.chunks():
+                file.write(chunk)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def open_blob_store(url: str) -> BlobStore:

@@ -14,7 +14,7 @@ from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.engine import engine
 from feira.shop.photos.intake import sandbox
 from feira.shop.photos.models import Embedding, IndexLogEntry, IndexLogHead, Photo
-from feira.shop.photos.selectors import photos_without_embedding, searchable_without_embedding
+from feira.shop.photos.selectors import digest_for_encoder, photos_without_embedding, searchable_without_embedding
 
 EMBED_BATCH = 32
 
@@ -106,10 +106,12 @@ def embed_photos(photo_ids: Sequence[int]) -> int:
         EngineUnavailable: try again later; nothing is stored.
     """
     client = engine()
-    todo = photos_without_embedding(photo_ids, client.status().encoder_id)
+    status = client.status()
+    todo = photos_without_embedding(photo_ids, status.encoder_id)
     if todo:
         store = blob_store()
-        encoded = client.encode([store.get(photo.renditions["card"]["digest"]) for photo in todo], bulk=True)
+        contents = [store.get(digest_for_encoder(photo.renditions, status.input_size)) for photo in todo]
+        encoded = client.encode(contents, bulk=True)
         store_embeddings([photo.pk for photo in todo], encoder_id=encoded.encoder_id, rows=encoded.rows)
     return len(todo)
 

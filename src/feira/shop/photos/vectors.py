@@ -8,7 +8,7 @@ from feira.core.types import Matrix
 from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Photo
-from feira.shop.photos.selectors import embeddings_of
+from feira.shop.photos.selectors import digest_for_encoder, embeddings_of
 
 
 def vectors_of(photos: Sequence[Photo]) -> tuple[str, Matrix]:
@@ -20,12 +20,14 @@ def vectors_of(photos: Sequence[Photo]) -> tuple[str, Matrix]:
         EngineUnavailable: the engine does not answer.
     """
     client = engine()
-    encoder_id = client.status().encoder_id
+    status = client.status()
+    encoder_id = status.encoder_id
     stored_ids, stored = embeddings_of([photo.pk for photo in photos], encoder_id)
     rows = dict(zip(stored_ids, stored, strict=True))
     waiting = [photo for photo in photos if photo.pk not in rows]
     if waiting:
         store = blob_store()
-        encoded = client.encode([store.get(photo.renditions["card"]["digest"]) for photo in waiting])
+        contents = [store.get(digest_for_encoder(photo.renditions, status.input_size)) for photo in waiting]
+        encoded = client.encode(contents)
         rows |= {photo.pk: row for photo, row in zip(waiting, encoded.rows, strict=True)}
     return encoder_id, np.stack([rows[photo.pk] for photo in photos]) if photos else stored

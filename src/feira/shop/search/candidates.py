@@ -11,7 +11,7 @@ from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import listing_of_photos, photo_ids_of
 from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.engine import engine
-from feira.shop.photos.selectors import embeddings_of
+from feira.shop.photos.selectors import digest_for_encoder, embeddings_of
 from feira.shop.search.selectors import QueryPhoto
 
 MOST_NEAREST = 240
@@ -36,11 +36,11 @@ def query_vector(photo: QueryPhoto) -> QueryVector:
     Raises:
         EngineUnavailable: nobody can compare photos right now.
     """
-    encoder_id = engine().status().encoder_id
-    known, rows = embeddings_of([photo.id], encoder_id)
+    status = engine().status()
+    known, rows = embeddings_of([photo.id], status.encoder_id)
     if known:
-        return QueryVector(encoder_id, rows)
-    encoded = engine().encode([blob_store().get(photo.renditions["card"]["digest"])])
+        return QueryVector(status.encoder_id, rows)
+    encoded = engine().encode([blob_store().get(digest_for_encoder(photo.renditions, status.input_size))])
     return QueryVector(encoded.encoder_id, encoded.rows)
 
 
