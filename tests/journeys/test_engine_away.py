@@ -34,7 +34,7 @@ def test_words_and_pages_go_on_without_the_engine_and_photos_return_with_it(visi
         page.get_by_role("link", name="Remove Your photo").click()
         expect(notice).to_have_count(0)
         page.get_by_role("link", name=item.title, exact=True).first.click()
-        expect(page.get_by_role("heading", name=item.title)).to_be_visible()
+        expect(page.get_by_role("heading", name=item.title, exact=True)).to_be_visible()
         expect(page.locator(".shelf .listing-card").first).to_be_visible()
 
         sell = visit("/sell/", signed_in=True)

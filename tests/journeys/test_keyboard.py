@@ -63,7 +63,7 @@ def test_a_listing_is_found_and_liked_with_the_keyboard_alone(visit: Visitors, s
     expect(heart).to_have_attribute("aria-pressed", "true")
     expect(heart).to_be_focused()
     page.goto("/liked/")
-    expect(page.get_by_role("link", name=wanted.title)).to_be_visible()
+    expect(page.get_by_role("link", name=wanted.title, exact=True)).to_be_visible()
 
 
 def test_the_first_stop_leads_past_the_bar(visit: Visitors) -> None:

@@ -42,18 +42,19 @@ def test_a_guest_who_likes_something_is_led_through_sign_in_back_to_it(visit: Vi
 
 def test_the_choice_of_dark_or_light_stays(visit: Visitors) -> None:
     page = visit("/")
-    paper = "getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(paper)
-    page.get_by_role("button", name="Switch between light and dark").click()
-    dark = page.evaluate(paper)
-    assert dark != light
+    body, toggle = page.locator("body"), page.get_by_role("button", name="Switch between light and dark")
+    light, dark = "rgb(250, 248, 245)", "rgb(21, 20, 19)"
+    expect(body).to_have_css("background-color", light)
+    toggle.click()
+    expect(body).to_have_css("background-color", dark)
     page.reload()
-    assert page.evaluate(paper) == dark
+    expect(body).to_have_css("background-color", dark)
     page.goto("/search/")
-    assert page.evaluate(paper) == dark
-    page.get_by_role("button", name="Switch between light and dark").click()
+    expect(body).to_have_css("background-color", dark)
+    toggle.click()
+    expect(body).to_have_css("background-color", light)
     page.reload()
-    assert page.evaluate(paper) == light
+    expect(body).to_have_css("background-color", light)
 
 
 def test_a_wrong_address_is_answered_by_a_friendly_page(visit: Visitors) -> None:

@@ -44,7 +44,7 @@ def test_a_new_listing_is_found_by_words_by_photo_and_beside_what_resembles_it(
     choose_photo(buyer, alike.photo)
     by_photo = buyer.url
     buyer.get_by_role("link", name=alike.title, exact=True).first.click()
-    expect(buyer.get_by_role("heading", name=alike.title)).to_be_visible()
+    expect(buyer.get_by_role("heading", name=alike.title, exact=True)).to_be_visible()
     places = {"words": "/search/?q=peregrine", "photo": by_photo, "neighbour": buyer.url}
     for place in places.values():
         assert title not in buyer.request.get(place).text()
