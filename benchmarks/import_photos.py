@@ -8,6 +8,7 @@ decoded pixels: no database, no jobs, no HTTP, nothing written. One half of it r
 """
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.bare_loop import STAGES, BareLoop
+from rig.processes import machine_cpu_s
 from rig.report import Report, tell
 from rig.shop import SHARED, Broken, Shop
 
@@ -92,7 +94,7 @@ def import_all(shop: Shop, photos: list[Path]) -> dict[str, Any]:
     inside = shop.inside()
     inside.call("rig.importing:ready")
     folder = Path(shop.folder)
-    before = shop.cpu_s()
+    before, busy_before = shop.cpu_s(), machine_cpu_s()
     tell(f"importing {len(photos)} photos")
     started = time.perf_counter()
     inside.call("rig.importing:start", source=str(common_folder(photos)))
@@ -105,10 +107,11 @@ def import_all(shop: Shop, photos: list[Path]) -> dict[str, Any]:
             raise Broken(f"Not done after {PATIENCE_S:.0f} s: {state}")
         time.sleep(0.1)
     seconds = time.perf_counter() - started
+    busy = machine_cpu_s() - busy_before
     shop.check()
     used = {part: total - before.get(part, 0.0) for part, total in shop.cpu_s().items()}
     stored = sum(path.stat().st_size for path in (folder / "blobs").rglob("*") if path.is_file())
-    return {"seconds": seconds, "cpu": used, "stored_mb": stored / 1e6, **state}
+    return {"seconds": seconds, "cpu": used, "machine_cpu_s": busy, "stored_mb": stored / 1e6, **state}
 
 
 def common_folder(photos: list[Path]) -> Path:
@@ -116,13 +119,15 @@ def common_folder(photos: list[Path]) -> Path:
     return next(folder for folder in photos[0].parents if all(folder in photo.parents for photo in photos))
 
 
-def rates(way: str, seconds: float, cpu_s: float, count: int) -> dict[str, Any]:
+def rates(way: str, seconds: float, cpu_s: float, machine_cpu_s: float, count: int) -> dict[str, Any]:
     """Return a row of the first table."""
+    others = max(machine_cpu_s - cpu_s, 0.0) / seconds / (os.cpu_count() or 1)
     return {
         "way": way,
         "seconds": round(seconds, 1),
         "photos/s": round(count / seconds, 1),
         "CPU ms/photo": round(1000 * cpu_s / count, 2),
+        "machine used by others": f"{100 * others:.0f} %",
     }
 
 
@@ -130,7 +135,11 @@ def tabulate(report: Report, bare: BareLoop, imported: dict[str, Any], *, count:
     """Put what was measured into tables."""
     used, bare_used = sum(imported["cpu"].values()), bare.cpu_s
     report.table(
-        "Rates", [rates("bare loop", bare.seconds, bare_used, count), rates("import", imported["seconds"], used, count)]
+        "Rates",
+        [
+            rates("bare loop", bare.seconds, bare_used, bare.machine_cpu_s, count),
+            rates("import", imported["seconds"], used, imported["machine_cpu_s"], count),
+        ],
     )
     report.table(
         "Bare loop, per photo",

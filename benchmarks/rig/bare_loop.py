@@ -13,6 +13,7 @@ from feira.core.encoders.protocol import Encoder
 from feira.core.images.intake import read_photo
 from feira.core.images.renditions import make_renditions, tint_of
 from feira.engine.registry import open_encoder
+from rig.processes import machine_cpu_s
 
 STAGES = ("read", "decode", "renditions", "embed")
 BATCH = 16
@@ -21,10 +22,16 @@ _encoders: list[Encoder] = []
 
 
 class BareLoop:
-    """Some processes with an encoder each; `run` adds to `seconds`, `cpu_s` and `stages`, all in seconds."""
+    """Some processes with an encoder each; `run` adds to what stands here, all in seconds.
+
+    Attributes:
+        seconds: on the clock.
+        cpu_s, machine_cpu_s: processor time of the processes, and of everything on the machine meanwhile.
+        stages: on the clock of each process, added up; a busy machine stretches them.
+    """
 
     def __init__(self, *, processes: int, encoder: str, models_dir: Path) -> None:
-        self.seconds = self.cpu_s = 0.0
+        self.seconds = self.cpu_s = self.machine_cpu_s = 0.0
         self.stages = dict.fromkeys(STAGES, 0.0)
         prepare = partial(_open_encoder, encoder, models_dir)
         self._pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=prepare)
@@ -42,17 +49,19 @@ class BareLoop:
 
     def run(self, photos: Sequence[Path]) -> None:
         """Work through the photos, sixteen at a time in whichever process is free."""
-        started = time.perf_counter()
+        started, busy_before = time.perf_counter(), machine_cpu_s()
         for stages, cpu_s in self._pool.map(_work, [photos[at : at + BATCH] for at in range(0, len(photos), BATCH)]):
             self.cpu_s += cpu_s
             for stage, seconds in stages.items():
                 self.stages[stage] += seconds
         self.seconds += time.perf_counter() - started
+        self.machine_cpu_s += machine_cpu_s() - busy_before
 
     def add(self, other: "BareLoop") -> None:
         """Count another run as part of this one."""
         self.seconds += other.seconds
         self.cpu_s += other.cpu_s
+        self.machine_cpu_s += other.machine_cpu_s
         for stage in STAGES:
             self.stages[stage] += other.stages[stage]
 

@@ -29,6 +29,12 @@ def cpu_s(pid: int) -> float:
     return sum(int(ticks) for ticks in fields[11:15]) / TICKS_PER_S if fields else 0.0
 
 
+def machine_cpu_s() -> float:
+    """Return the processor time that everything on this machine has used since it started."""
+    user, nice, system, _idle, _waiting, interrupts, soft, *_others = (PROC / "stat").read_text().split()[1:9]
+    return sum(int(ticks) for ticks in (user, nice, system, interrupts, soft)) / TICKS_PER_S
+
+
 def command_of(pid: int) -> str:
     """Return how a process was started, empty when it is gone."""
     try:
