@@ -75,7 +75,7 @@ def coloured_photos(folder: Path, count: int) -> Path:
 
 def test_encoders_are_measured_on_folders_of_classes(alone: Path, call: Call, tmp_path: Path) -> None:
     gallery, queries = coloured_photos(tmp_path / "gallery", 12), coloured_photos(tmp_path / "queries", 3)
-    said = call(evaluate.app, "similar", "--gallery", gallery, "--queries", queries, "--json")
+    said = call(evaluate.app, "similar", "--gallery", gallery, "--queries", queries, "--models", tmp_path, "--json")
     assert said.code == 0
     (row,) = json.loads(said.out)
     assert row.pop("images_per_s") > 0
