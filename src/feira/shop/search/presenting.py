@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from math import ceil, floor
 from typing import Any
 
 from django.urls import reverse
@@ -131,8 +132,8 @@ def _price(answer: SearchAnswer) -> dict[str, Any] | None:
         return None
     passing = answer.query.passing
     return {
-        "low": answer.price.low,
-        "high": answer.price.high,
+        "low": floor(answer.price.low),
+        "high": ceil(answer.price.high),
         "min": passing.min_price,
         "max": passing.max_price,
         "kept": _kept(answer.query.filtered(min_price=None, max_price=None)),
