@@ -1,5 +1,6 @@
 """The embedded broker as kombu and Celery see it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from kombu import Connection, Exchange, Queue
+from kombu.asynchronous import Hub
+from kombu.asynchronous.timer import Timer
 from kombu.message import Message
 
 from feira.shop.jobs.celery import EMBEDDED_TRANSPORT
@@ -74,6 +77,61 @@ def test_an_acknowledged_message_is_gone_and_a_rejected_one_too(connection: Conn
     second.reject()
     time.sleep(LEASE_S * 1.2)
     assert store_at(path).ready("work") == 0
+
+
+def test_an_acknowledgement_makes_room_for_the_next_message_before_the_event_loop_sleeps(path: Path) -> None:
+    hub, bodies, held = Hub(timer=Timer()), list[int](), list[Message]()
+    reader, writer = os.pipe()
+
+    def take(body: int, message: Message) -> None:
+        bodies.append(body)
+        held.append(message)
+        os.write(writer, b"done")
+
+    def finish() -> None:
+        # As Celery does when a child says that it has finished.
+        os.read(reader, 4)
+        hub.call_soon(held.pop().ack)
+
+    hub.add_reader(reader, finish)
+    options = {"path": str(path), "polling_interval": 0.5}
+    with Connection("localhost", transport=EMBEDDED_TRANSPORT, transport_options=options) as connection:
+        for number in range(5):
+            send(connection, number)
+        consumer = connection.Consumer([QUEUE], callbacks=[take], accept=["json"])
+        consumer.qos(prefetch_count=1)
+        consumer.consume()
+        connection.register_with_event_loop(hub)
+        started = time.monotonic()
+        while len(bodies) < 5 and time.monotonic() - started < 5:
+            hub.run_once()
+        assert bodies == [0, 1, 2, 3, 4]
+        assert time.monotonic() - started < 2 * 0.5, "one wait is for the first message"
+    hub.close()
+    os.close(reader)
+    os.close(writer)
+    store_at(path).close()
+
+
+def test_queues_are_read_in_their_order(path: Path) -> None:
+    options = {"path": str(path), "polling_interval": 0.01, "queue_order": ["short", "work", "long"]}
+    bodies: list[str] = []
+
+    def take(body: str, message: Message) -> None:
+        bodies.append(body)
+        message.ack()
+
+    with Connection("localhost", transport=EMBEDDED_TRANSPORT, transport_options=options) as connection:
+        queues = [Queue(name, Exchange(name), routing_key=name) for name in ("long", "other", "work", "short")]
+        for queue in queues * 2:
+            connection.Producer().publish(
+                queue.name, exchange=queue.exchange, routing_key=queue.name, declare=[queue], serializer="json"
+            )
+        with connection.Consumer(queues, callbacks=[take], accept=["json"]):
+            while len(bodies) < 8:
+                connection.drain_events(timeout=2)
+    store_at(path).close()
+    assert bodies == ["other", "other", "short", "short", "work", "work", "long", "long"]
 
 
 def test_a_requeued_message_comes_again_marked_as_redelivered(connection: Connection) -> None:

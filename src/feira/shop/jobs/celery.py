@@ -12,7 +12,7 @@ from kombu import Exchange, Queue
 
 from feira.settings import Settings, load_settings, sqlite_path
 from feira.shop.jobs import running
-from feira.shop.jobs.registry import QUEUES
+from feira.shop.jobs.registry import QUEUES, SHORTEST_FIRST
 
 EMBEDDED_TRANSPORT = "feira.shop.jobs.transport:Transport"
 # Redis hands a message out again when its worker was silent for this long. Short, because a message about a job that
@@ -30,7 +30,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         broker: dict[str, Any] = {
             "broker_url": "localhost",
             "broker_transport": EMBEDDED_TRANSPORT,
-            "broker_transport_options": {**PUBLISH_TRIES, "path": str(path)},
+            "broker_transport_options": {**PUBLISH_TRIES, "path": str(path), "queue_order": SHORTEST_FIRST},
         }
     elif url.startswith(("redis:", "rediss:")):
         options = {**PUBLISH_TRIES, "visibility_timeout": REDIS_REDELIVERY_S}

@@ -10,6 +10,8 @@ from feira.shop.jobs.errors import BadPayload, UnknownKind
 
 Queue = Literal["imagery", "inference", "default"]
 QUEUES: tuple[str, ...] = get_args(Queue)
+# What a worker of the embedded broker takes first when it has the choice: a new photo is not to wait behind an import.
+SHORTEST_FIRST: tuple[Queue, ...] = ("default", "inference", "imagery")
 
 # Called as `handler(job, **payload)` with a feira.shop.jobs.running.RunningJob.
 Handler = Callable[..., dict[str, Any] | None]
