@@ -1,8 +1,11 @@
 """`feira web`: pages and API behind gunicorn."""
 
+import gc
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from django.conf import settings as django_settings
 from gunicorn.app.base import BaseApplication
 
 from feira.settings import load_settings
@@ -31,6 +34,17 @@ class ShopServer(BaseApplication):  # type: ignore[misc]
         return application
 
 
+def load_before_forking() -> None:
+    """Load every view now, and let the garbage collector leave what is loaded alone: the workers share it then.
+
+    Without this each worker loads the views for itself at its first request, and the collector, which writes into
+    every object it looks at, takes the shared pages apart: 299 MB for two workers in place of 220.
+    """
+    import_module(django_settings.ROOT_URLCONF)
+    gc.collect()
+    gc.freeze()
+
+
 @app.command(epilog="Example: [bold]feira web --port 8000[/], behind a proxy that speaks TLS.")
 def web(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
@@ -42,6 +56,7 @@ def web(
     Processes and threads come from FEIRA_WEB_WORKERS and FEIRA_WEB_THREADS.
     """
     settings = load_settings()
+    load_before_forking()
     ShopServer(
         {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
