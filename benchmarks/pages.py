@@ -2,17 +2,20 @@
 
 The shop runs as `feira up` runs it, on a made-up catalogue whose photos have embeddings but no bytes: pages are whole,
 pictures are not asked for. The load comes from a process on the same machine, so it shares the cores with the shop:
-rates are lower than what a second machine would see. `CPU ms` is the processor time of the web processes per request,
-and of the engine beside it, which the generator does not touch.
+rates are lower than what a second machine would see. `CPU` is the processor time of the web processes per request, in
+milliseconds, `engine` that of the engine: the generator does not touch either. The last columns say how much of the
+machine the generator took (`asking`), and how much went to everybody else who had work there (`others`).
 """
 
 import argparse
+import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from rig.load import Load, press
+from rig.processes import machine_cpu_s
 from rig.report import Report, median_ms, percentile_ms, tell
 from rig.shop import SHARED, Broken, Shop
 
@@ -51,7 +54,7 @@ def main() -> None:
     report.table("Memory (PSS in MB, children included)", memory_rows(idle, busy))
     by_name = {row["page"]: row for row in rows}
     for page, api in (("detail", "API detail"), ("search, words", "API search, words")):
-        report.ratio(f"CPU of “{page}” / of “{api}”", by_name[page]["CPU ms"] / by_name[api]["CPU ms"])
+        report.ratio(f"CPU of “{page}” / of “{api}”", by_name[page]["CPU"] / by_name[api]["CPU"])
     report.show()
 
 
@@ -95,9 +98,11 @@ def measure(
         for name, paths in visits.items():
             tell(f"load on: {name}")
             generator.submit(press, address, paths, people=people, seconds=seconds / 4).result()
-            before = shop.cpu_s()
+            before, busy_before = shop.cpu_s(), machine_cpu_s()
             load: Load = generator.submit(press, address, paths, people=people, seconds=seconds).result()
+            busy = machine_cpu_s() - busy_before
             used = {part: total - before[part] for part, total in shop.cpu_s().items()}
+            others = max(busy - sum(used.values()) - load.cpu_s, 0.0) / load.lasted_s / (os.cpu_count() or 1)
             shop.check()
             if load.faults or not load.seconds:
                 raise Broken(f"{len(load.faults)} of {len(load.seconds)} requests failed: {load.faults[:3]}")
@@ -109,9 +114,11 @@ def measure(
                     "req/s": round(answered / load.lasted_s, 1),
                     "p50 ms": median_ms(load.seconds),
                     "p99 ms": percentile_ms(load.seconds, 99),
-                    "CPU ms": round(1000 * used["web"] / answered, 2),
-                    "engine CPU ms": round(1000 * used["engine"] / answered, 2),
+                    "CPU": round(1000 * used["web"] / answered, 2),
+                    "engine": round(1000 * used["engine"] / answered, 2),
                     "kB": round(load.bytes_received / answered / 1000, 1),
+                    "asking": f"{100 * load.cpu_s / load.lasted_s / (os.cpu_count() or 1):.0f} %",
+                    "others": f"{100 * others:.0f} %",
                 }
             )
     return rows

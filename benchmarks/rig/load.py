@@ -13,10 +13,11 @@ TIMEOUT_S = 30.0
 
 @dataclass(slots=True)
 class Load:
-    """What came of it: seconds of every answered request, how long it went on, and how many bytes came."""
+    """What came of it: seconds of every answered request, how long it went on, how many bytes came, its cost."""
 
     seconds: list[float] = field(default_factory=list)
     lasted_s: float = 0.0
+    cpu_s: float = 0.0
     bytes_received: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -31,7 +32,7 @@ def press(address: str, paths: Sequence[str], *, people: int, seconds: float) ->
     until = time.perf_counter() + seconds
     loads = [Load() for _person in range(people)]
     threads = [threading.Thread(target=_ask_on, args=(address, paths, turns, until, load)) for load in loads]
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -39,6 +40,7 @@ def press(address: str, paths: Sequence[str], *, people: int, seconds: float) ->
     return Load(
         seconds=[each for load in loads for each in load.seconds],
         lasted_s=time.perf_counter() - began,
+        cpu_s=time.process_time() - cpu_began,
         bytes_received=sum(load.bytes_received for load in loads),
         faults=[each for load in loads for each in load.faults],
     )

@@ -32,7 +32,7 @@ def choose() -> dict[str, list[str]]:
         "API search, photo": lambda number: f"/api/v1/search/?listing={number}",
     }
     found = {name: [address(number) for number in chosen] for name, address in each.items()}
-    return {"home": found.pop("home"), "list (a category)": cursor_page, **found}
+    return {"home": found.pop("home"), "category": cursor_page, **found}
 
 
 def count_queries(paths: list[str]) -> list[int]:
