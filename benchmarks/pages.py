@@ -53,7 +53,7 @@ def main() -> None:
     report.table("Pages", rows)
     report.table("Memory (PSS in MB, children included)", memory_rows(idle, busy))
     by_name = {row["page"]: row for row in rows}
-    for page, api in (("detail", "API detail"), ("search, words", "API search, words")):
+    for page, api in (("detail", "API detail"), ("by words", "API by words")):
         report.ratio(f"CPU of “{page}” / of “{api}”", by_name[page]["CPU"] / by_name[api]["CPU"])
     report.show()
 

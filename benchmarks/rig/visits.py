@@ -23,13 +23,13 @@ def choose() -> dict[str, list[str]]:
     each: dict[str, Callable[[int], str]] = {
         "home": lambda _number: "/",
         "detail": lambda number: pages[number].get_absolute_url(),
-        "search, words": lambda number: f"/search/?q={WORDS[number % len(WORDS)].replace(' ', '+')}",
-        "search, photo": lambda number: f"/search/?listing={number}",
+        "by words": lambda number: f"/search/?q={WORDS[number % len(WORDS)].replace(' ', '+')}",
+        "by photo": lambda number: f"/search/?listing={number}",
         "API list": lambda _number: "/api/v1/listings/",
         "API detail": lambda number: f"/api/v1/listings/{number}/",
         "API similar": lambda number: f"/api/v1/listings/{number}/similar/",
-        "API search, words": lambda number: f"/api/v1/search/?q={WORDS[number % len(WORDS)].replace(' ', '+')}",
-        "API search, photo": lambda number: f"/api/v1/search/?listing={number}",
+        "API by words": lambda number: f"/api/v1/search/?q={WORDS[number % len(WORDS)].replace(' ', '+')}",
+        "API by photo": lambda number: f"/api/v1/search/?listing={number}",
     }
     found = {name: [address(number) for number in chosen] for name, address in each.items()}
     return {"home": found.pop("home"), "category": cursor_page, **found}
