@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "feira.shop.accounts",
     "feira.shop.photos",
     "feira.shop.listings",
+    "feira.shop.learning",
     "feira.shop.search",
     "feira.shop.feed",
     "feira.shop.storefront",
