@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 from feira.shop.listings.models import Listing
 from feira.shop.search.words import Term, Words
 
-WEIGHTS = "{0.1, 0.1, 0.4, 1.0}"  # of the labels D, C, B, A
+WEIGHTS = "{0.1, 0.2, 0.4, 1.0}"  # of the labels D (description), C (tags), B (category, attributes), A (title)
 
 
 class PostgresqlTextIndex:
@@ -67,5 +67,9 @@ def _rows(match: str) -> RawSQL:
 
 def _term(term: Term) -> str:
     """Return a term in the language of to_tsquery; within quotes nothing but the quote itself has a meaning."""
-    quoted = ["'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for word in term.words]
-    return f"({' <-> '.join(quoted)}{':*' if term.is_open else ''})"
+    asked = f"{_quoted(term.words)}{':*' if term.is_open else ''}"
+    return f"({' | '.join([asked, *(f'({_quoted(words)})' for words in term.others)])})"
+
+
+def _quoted(words: tuple[str, ...]) -> str:
+    return " <-> ".join("'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for word in words)

@@ -8,17 +8,19 @@ from django.db.models.expressions import RawSQL
 from feira.shop.listings.models import Listing
 from feira.shop.search.words import Term, Words
 
-TITLE, SEARCH_TEXT, DESCRIPTION = 10.0, 4.0, 1.0
+# In the order of the columns; tags are mostly a machine's, so they weigh less than what people wrote about it.
+WEIGHTS = (10.0, 4.0, 1.0, 2.0)
 
-_COLUMNS = ("title", "search_text", "description")
+_COLUMNS = ("title", "search_text", "description", "tags_text")
+_NAMES = ", ".join(_COLUMNS)
 _CHANGED = " OR ".join(f"old.{name} IS NOT new.{name}" for name in ("id", "state", *_COLUMNS))
 _TAKE_IN = (
-    "INSERT INTO search_words(rowid, title, search_text, description)"
-    " VALUES (new.id, new.title, new.search_text, new.description);"
+    f"INSERT INTO search_words(rowid, {_NAMES})"
+    f" VALUES (new.id, {', '.join(f'new.{name}' for name in _COLUMNS)});"
 )
 _LEAVE = (
-    "INSERT INTO search_words(search_words, rowid, title, search_text, description)"
-    " VALUES ('delete', old.id, old.title, old.search_text, old.description);"
+    f"INSERT INTO search_words(search_words, rowid, {_NAMES})"
+    f" VALUES ('delete', old.id, {', '.join(f'old.{name}' for name in _COLUMNS)});"
 )
 
 # Only live listings are in the index. The old row has to leave with the very words it came with.
@@ -60,8 +62,8 @@ class SqliteTextIndex:
         with self._connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT rowid FROM search_words WHERE search_words MATCH %s AND EXISTS ({check})"  # noqa: S608 - Django's own SQL
-                " ORDER BY bm25(search_words, %s, %s, %s), rowid DESC LIMIT %s",
-                [match, *parameters, TITLE, SEARCH_TEXT, DESCRIPTION, most],
+                " ORDER BY bm25(search_words, %s, %s, %s, %s), rowid DESC LIMIT %s",
+                [match, *parameters, *WEIGHTS, most],
             )
             return [row[0] for row in cursor.fetchall()]
 
@@ -88,8 +90,8 @@ class SqliteTextIndex:
                 cursor.execute(sql)
             cursor.execute("INSERT INTO search_words(search_words) VALUES ('delete-all')")
             cursor.execute(
-                "INSERT INTO search_words(rowid, title, search_text, description)"
-                " SELECT id, title, search_text, description FROM listings_listing WHERE state = 'live'"
+                f"INSERT INTO search_words(rowid, {_NAMES})"  # noqa: S608 - our own names
+                f" SELECT id, {_NAMES} FROM listings_listing WHERE state = 'live'"
             )
         return True
 
@@ -100,5 +102,9 @@ def _rows(match: str) -> RawSQL:
 
 def _term(term: Term) -> str:
     """Return a term in FTS5's language; within quotes nothing but the quote itself has a meaning."""
-    quoted = " ".join(term.words).replace('"', '""')
-    return f'"{quoted}"{"*" if term.is_open else ""}'
+    asked = f"{_quoted(term.words)}{'*' if term.is_open else ''}"
+    return f"({' OR '.join([asked, *map(_quoted, term.others)])})" if term.others else asked
+
+
+def _quoted(words: tuple[str, ...]) -> str:
+    return '"' + " ".join(words).replace('"', '""') + '"'

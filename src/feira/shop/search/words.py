@@ -20,11 +20,13 @@ _ACCENTED = re.compile("([A-Za-z])[\u0300-\u036f]+")
 class Term:
     """One word, or the words of a phrase that stand side by side; `is_open` lets the word go on, as in `sho…`.
 
-    `typed` is how it was written, for people to read.
+    `others` are the words and phrases that this shop takes for the same. `typed` is how it was written, for people to
+    read.
     """
 
     words: tuple[str, ...]
     is_open: bool = False
+    others: tuple[tuple[str, ...], ...] = field(default=(), compare=False, repr=False)
     typed: str = field(default="", compare=False, repr=False)
 
     @property
