@@ -43,3 +43,27 @@ class TextEncoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Matrix:
         """Return one unit-length float32 row per text, comparable with `encode_images` of the same encoder."""
+
+
+@runtime_checkable
+class TextEmbedder(Protocol):
+    """Turns texts into vectors of their own space, which a bridge then brings to where pictures are.
+
+    Two embedders whose vectors may be compared have the same `text_id`. Implementations are safe to call from several
+    threads.
+    """
+
+    @property
+    def text_id(self) -> str:
+        """Stable name and content, as in `words-v1@1a2b3c4d`."""
+
+    @property
+    def text_dim(self) -> int:
+        """Length of every vector."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Matrix:
+        """Return one float32 row per text, in order; `(0, text_dim)` for no texts.
+
+        Rows have unit length, except that a text without a single letter, digit or symbol is a row of zeros: it says
+        nothing, and nothing is like it.
+        """
