@@ -95,6 +95,12 @@ class Listing(models.Model):
     title = models.CharField(max_length=120)
     description = models.TextField(blank=True, max_length=5000)
     search_text = models.TextField("category and attribute words, for the keyword index", blank=True, editable=False)
+    tags_text = models.TextField("names of its tags, for the keyword index", blank=True, editable=False, default="")
+    tags_made_by = models.CharField("what looked at its photos for tags", max_length=200, blank=True, editable=False)
+    reference = models.CharField("name of its record where it was imported from", max_length=300, blank=True)
+    picture_name = models.CharField(
+        "file name of its cover there, without folders and ending", max_length=150, blank=True
+    )
     price = models.DecimalField(max_digits=12, decimal_places=2, validators=[MinValueValidator(0)])
     currency = models.CharField(max_length=3)
     stock = models.PositiveIntegerField(default=1)
@@ -112,6 +118,11 @@ class Listing(models.Model):
             models.Index(fields=["state", "price", "id"], name="listing_cheapest"),
             models.Index(fields=["state", "category", "-published_at", "-id"], name="listing_newest_in_category"),
             models.Index(fields=["seller", "state", "-published_at"], name="listing_of_seller"),
+            models.Index(fields=["state", "tags_made_by"], name="listing_lacking_tags"),
+            # Feedback names listings by what they are called elsewhere.
+            models.Index(fields=["reference"], condition=~models.Q(reference=""), name="listing_by_reference"),
+            models.Index(fields=["picture_name"], condition=~models.Q(picture_name=""), name="listing_by_picture_name"),
+            models.Index(Lower("title"), name="listing_by_title"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(price__gte=0), name="listing_price_is_not_negative"),
@@ -161,6 +172,47 @@ class ListingAttribute(models.Model):
             plain = f"{self.number.normalize():f}"
             return f"{plain} {self.attribute.unit}".strip()
         return self.text
+
+
+class ListingTag(models.Model):
+    """A word for what a listing shows: seen by the machine, given by the seller, or brought along by an import.
+
+    A tag that the seller took off stays as a row with `removed_at`, so that no machine ever puts it back.
+    """
+
+    class Source(models.TextChoices):
+        """Who says so."""
+
+        MACHINE = "machine", _("machine")
+        SELLER = "seller", _("seller")
+        IMPORT = "import", _("import")
+
+    listing = models.ForeignKey(Listing, on_delete=models.CASCADE, related_name="tags")
+    group = models.CharField("kind of tag, such as colour or keyword", max_length=40)
+    name = models.CharField(max_length=60)
+    confidence = models.FloatField("0 to 1; what people say counts as 1", default=1.0)
+    source = models.CharField(max_length=10, choices=Source.choices)
+    made_by = models.CharField("measure or encoder that saw it", max_length=120, blank=True)
+    removed_at = models.DateTimeField("when the seller took it off", null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["group", "-confidence", "name"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["group", "name", "listing"],
+                condition=models.Q(removed_at__isnull=True),
+                name="listing_tag_in_use",
+            )
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["listing", "group", "name"], name="one_tag_per_listing_group_and_name"),
+            models.CheckConstraint(
+                condition=models.Q(confidence__gte=0, confidence__lte=1), name="tag_confidence_is_a_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.name}"
 
 
 class ListingPhoto(models.Model):

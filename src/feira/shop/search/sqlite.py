@@ -14,14 +14,9 @@ WEIGHTS = (10.0, 4.0, 1.0, 2.0)
 _COLUMNS = ("title", "search_text", "description", "tags_text")
 _NAMES = ", ".join(_COLUMNS)
 _CHANGED = " OR ".join(f"old.{name} IS NOT new.{name}" for name in ("id", "state", *_COLUMNS))
-_TAKE_IN = (
-    f"INSERT INTO search_words(rowid, {_NAMES})"
-    f" VALUES (new.id, {', '.join(f'new.{name}' for name in _COLUMNS)});"
-)
-_LEAVE = (
-    f"INSERT INTO search_words(search_words, rowid, {_NAMES})"
-    f" VALUES ('delete', old.id, {', '.join(f'old.{name}' for name in _COLUMNS)});"
-)
+_NEW, _OLD = (", ".join(f"{row}.{name}" for name in ("id", *_COLUMNS)) for row in ("new", "old"))
+_TAKE_IN = f"INSERT INTO search_words(rowid, {_NAMES}) VALUES ({_NEW});"  # noqa: S608 - our own names
+_LEAVE = f"INSERT INTO search_words(search_words, rowid, {_NAMES}) VALUES ('delete', {_OLD});"  # noqa: S608 - as above
 
 # Only live listings are in the index. The old row has to leave with the very words it came with.
 TRIGGERS = {

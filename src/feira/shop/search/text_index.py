@@ -1,8 +1,8 @@
 """The keyword index over live listings: one port, and which database stands behind it.
 
-The index is derived and may be rebuilt at any time. It covers title, category and attribute words, and description,
-in this order of weight, and holds live listings only: neither results nor corrections of typing errors can come from
-what is not public.
+The index is derived and may be rebuilt at any time. It covers title, category and attribute words, tags, and
+description, in this order of weight, and holds live listings only: neither results nor corrections of typing errors can
+come from what is not public.
 """
 
 from typing import Protocol

@@ -55,7 +55,7 @@ def backwards(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("search", "0001_index_the_words_of_live_listings"),
+        ("search", "0002_keep_searches_and_synonyms"),
         ("listings", "0002_tags_and_names_from_elsewhere"),
     ]
     operations = [migrations.RunPython(forwards, backwards)]
