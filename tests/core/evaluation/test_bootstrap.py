@@ -52,12 +52,11 @@ def test_swapping_the_two_turns_the_answer_round(pairs: list[tuple[float, float]
     assert (there.wins, there.losses, there.ties) == (back.losses, back.wins, back.ties)
     assert there.gain == pytest.approx(-back.gain)
     assert there.low == pytest.approx(-back.high, abs=1e-9)
-    assert there.low <= there.gain + 1e-9
-    assert there.gain <= there.high + 1e-9 or len(pairs) > 1
+    assert there.low <= there.high
 
 
-def test_the_same_seed_gives_the_same_interval_however_it_is_cut() -> None:
-    before, after = [0.1] * 50, [0.1 + 0.01 * (number % 5) for number in range(50)]
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    before, after = [0.0] * 50, np.random.default_rng(2).normal(size=50).tolist()
     assert paired_bootstrap(before, after, seed=4) == paired_bootstrap(before, after, seed=4)
     assert paired_bootstrap(before, after, seed=4).low != paired_bootstrap(before, after, seed=5).low
 

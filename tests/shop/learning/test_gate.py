@@ -62,8 +62,9 @@ def test_the_next_version_has_to_be_surely_better() -> None:
 def test_a_gain_below_what_was_asked_for_is_not_enough() -> None:
     promote(propose_ranker())
     second = propose_ranker()
-    asked = {"live_per_query": metrics(0.5), "candidate_per_query": metrics(0.505)}
-    assert not judge_candidate(second, **asked, metric=METRIC, min_gain=0.01)
+    assert not judge_candidate(
+        second, live_per_query=metrics(0.5), candidate_per_query=metrics(0.505), metric=METRIC, min_gain=0.01
+    )
     assert live_version("query_ranker") == 1
 
 

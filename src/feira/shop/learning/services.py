@@ -21,7 +21,6 @@ from feira.shop.learning.models import Decision, LearnedPart
 State = LearnedPart.State
 LEAST_QUERIES = 10
 VERSIONS_KEPT = 20
-PROMOTED = "learning.live_part_changed"
 
 
 def propose(
@@ -175,9 +174,11 @@ def _per_query(
     queries: Sequence[str], live: Mapping[str, float], candidate: Mapping[str, float], most: int = 200
 ) -> list[dict[str, Any]]:
     """Return the queries that changed most first; a report is for reading, so it holds a few hundred."""
-    rows = [{"query": query, "before": round(live[query], 4), "after": round(candidate[query], 4)} for query in queries]
-    rows.sort(key=lambda row: (-round(abs(float(row["after"]) - float(row["before"])), 4), row["query"]))
-    return rows[:most]
+    gains = {query: round(candidate[query] - live[query], 4) for query in queries}
+    changed_most = sorted(queries, key=lambda query: (-abs(gains[query]), query))[:most]
+    return [
+        {"query": query, "before": round(live[query], 4), "after": round(candidate[query], 4)} for query in changed_most
+    ]
 
 
 def _locked(part: str, about: str) -> dict[int, LearnedPart]:
@@ -198,7 +199,7 @@ def _refreshed(given: LearnedPart, row: LearnedPart) -> LearnedPart:
 
 
 def _tell(part: str, about: str) -> None:
-    announce(PROMOTED, {"part": part, "about": about})
+    announce("learning.live_part_changed", {"part": part, "about": about})
 
 
 def _forget_old_candidates(part: str, about: str) -> None:
