@@ -13,7 +13,8 @@ from django.utils.translation import ngettext
 from feira.shop.listings.facets import Facet, FacetOption
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import SORTS
-from feira.shop.search.query import ATTRIBUTE, RELEVANCE, SearchQuery
+from feira.shop.search.query import RELEVANCE, SearchQuery
+from feira.shop.search.reading import ATTRIBUTE
 from feira.shop.search.selectors import QueryPhoto
 from feira.shop.search.services import SearchAnswer
 
@@ -28,11 +29,14 @@ def page_context(answer: SearchAnswer) -> dict[str, Any]:
     """Return everything that the templates of the search page use."""
     query = answer.query
     meant = answer.did_you_mean
+    asked = list(_chips(answer))
     return {
         **query_context(query),
         # What goes along with a photo that is sent from this page: not the photo that was there before.
         "kept_with_photo": _kept(query.changed(photo_id=None, listing_id=None)),
-        "asked": list(_chips(answer)),
+        "asked": asked,
+        "query_url": query.changed().to_url(),
+        "save_name": ", ".join(part["label"] for part in asked),
         "cards": answer.cards,
         "total_text": _total_text(answer),
         "took_ms": round(answer.took_ms),

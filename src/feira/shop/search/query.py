@@ -2,38 +2,54 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from feira.core.images.cropping import Crop
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import SORTS, ListingFilter
+from feira.shop.search import reading
+from feira.shop.search.changes import MOST_CHANGES, read_away, read_changes
+from feira.shop.search.reading import ATTRIBUTE, EVEN_BALANCE
 from feira.shop.search.words import MOST_CHARACTERS, Words, parse_words
 
 RELEVANCE = "relevance"
 ORDERS = (RELEVANCE, *SORTS)
 
-ATTRIBUTE = "attr_"
-MOST_ATTRIBUTES = 10
-MOST_VALUES = 20
-_MOST_PRICE = Decimal("9999999999.99")
-
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """Words, a photo, a filter, an order and a page.
+    """Words, a picture and what to change about it, a filter, an order and a page.
 
-    `text` is what was typed, `words` what is read from it. `photo_id` names an uploaded photo or one of a listing,
-    `listing_id` asks for what looks like that listing; the photo goes first when both are given.
+    Attributes:
+        text: what was typed; `words` is what is read from it.
+        photo_id: an uploaded photo, or one of a listing.
+        listing_id: a listing whose looks are asked for; the photo goes first when both are given.
+        crop: the part of the picture that counts; all of it when None.
+        like, unlike: listings whose looks are nearer to what is meant, and farther from it.
+        but, without: words for what the picture should have more of, and none of.
+        is_cheaper: cost less than the listing whose looks are asked for.
+        balance: how much the photo counts against the words, from 0 (only the words) to 100 (only the photo).
+        colours: names of colours, of which any passes.
+        explain: whether to say why each result is where it is.
     """
 
     text: str = ""
     photo_id: int | None = None
     listing_id: int | None = None
+    crop: Crop | None = None
+    like: tuple[int, ...] = ()
+    unlike: tuple[int, ...] = ()
+    but: str = ""
+    without: str = ""
+    is_cheaper: bool = False
+    balance: int = EVEN_BALANCE
     passing: ListingFilter = field(default_factory=ListingFilter)
+    colours: tuple[str, ...] = ()
     sort: str = RELEVANCE
     after: str = ""
+    explain: bool = False
 
     @property
     def words(self) -> Words:
@@ -45,25 +61,52 @@ class SearchQuery:
         """Whether there is a picture to compare with."""
         return self.photo_id is not None or self.listing_id is not None
 
+    @property
+    def has_examples(self) -> bool:
+        """Whether there are pictures to compare with: one that is asked with, or listings that are liked."""
+        return self.has_photo or bool(self.like)
+
+    @property
+    def has_relevance(self) -> bool:
+        """Whether anything but a filter was asked for, so that results can be more or less what is meant."""
+        return self.has_examples or bool(self.words.wanted or self.but)
+
+    @property
+    def is_unfiltered(self) -> bool:
+        """Whether everything for sale passes, as far as the query itself says."""
+        return self.passing.is_empty() and not self.colours and not self.is_cheaper
+
     @classmethod
     def from_url(cls, parameters: QueryDict) -> "SearchQuery":
         """Read a URL's parameters; what makes no sense is passed over, so that an old link still finds something."""
         sort = parameters.get("sort", "")
         conditions = set(parameters.getlist("condition"))
+        like = reading.read_numbers(parameters.getlist("like"))
+        wish = read_changes(reading.read_text(parameters.get("but"), most=MOST_CHANGES))
+        away = read_away(reading.read_text(parameters.get("without"), most=MOST_CHANGES))
         return cls(
-            text=_text(parameters.get("q", ""), most=MOST_CHARACTERS),
-            photo_id=_number(parameters.get("photo")),
-            listing_id=_number(parameters.get("listing")),
+            text=reading.read_text(parameters.get("q"), most=MOST_CHARACTERS),
+            photo_id=reading.read_number(parameters.get("photo")),
+            listing_id=reading.read_number(parameters.get("listing")),
+            crop=reading.read_crop(parameters.get("crop")),
+            like=like,
+            unlike=tuple(n for n in reading.read_numbers(parameters.getlist("unlike")) if n not in like),
+            but=wish.towards,
+            without=" ".join(filter(None, (away, wish.away)))[:MOST_CHANGES].strip(),
+            is_cheaper=wish.is_cheaper or parameters.get("cheaper") in {"1", "true"},
+            balance=reading.read_balance(parameters.get("balance")),
             passing=ListingFilter(
-                category_path=_text(parameters.get("category", ""), most=400).strip("/"),
-                seller_slug=_text(parameters.get("seller", ""), most=90),
+                category_path=reading.read_text(parameters.get("category"), most=400).strip("/"),
+                seller_slug=reading.read_text(parameters.get("seller"), most=90),
                 conditions=tuple(value for value in Listing.Condition.values if value in conditions),
-                min_price=_price(parameters.get("min_price")),
-                max_price=_price(parameters.get("max_price")),
-                attributes=_attributes(parameters),
+                min_price=reading.read_price(parameters.get("min_price")),
+                max_price=reading.read_price(parameters.get("max_price")),
+                attributes=reading.read_attributes(parameters),
             ),
+            colours=reading.read_colours(parameters.getlist("colour")),
             sort=sort if sort in ORDERS else RELEVANCE,
-            after=_text(parameters.get("after", ""), most=400),
+            after=reading.read_text(parameters.get("after"), most=400),
+            explain=parameters.get("explain") in {"1", "true"},
         )
 
     def to_url(self) -> str:
@@ -77,6 +120,10 @@ class SearchQuery:
     def filtered(self, **changes: object) -> "SearchQuery":
         """Return the query with another filter, from its first page."""
         return self.changed(passing=replace(self.passing, **changes))  # type: ignore[arg-type] # as above
+
+    def without_photo(self) -> "SearchQuery":
+        """Return the query without its picture and the part of it that counts, from its first page."""
+        return self.changed(photo_id=None, listing_id=None, crop=None, is_cheaper=False, balance=EVEN_BALANCE)
 
     def without_attribute(self, code: str, value: str) -> "SearchQuery":
         """Return the query without one value of one attribute."""
@@ -97,45 +144,28 @@ class SearchQuery:
             "q": self.text,
             "photo": self.photo_id,
             "listing": self.listing_id,
+            "crop": self.crop.text if self.crop else "",
+            "but": self.but,
+            "without": self.without,
+            "cheaper": "1" if self.is_cheaper else "",
+            "balance": "" if self.balance == EVEN_BALANCE else self.balance,
             "category": passing.category_path,
             "min_price": passing.min_price,
             "max_price": passing.max_price,
             "seller": passing.seller_slug,
         }
         yield from ((name, str(value)) for name, value in single.items() if value not in (None, ""))
-        yield from (("condition", value) for value in passing.conditions)
-        for code, values in passing.attributes.items():
-            yield from ((f"{ATTRIBUTE}{code}", value) for value in values)
+        several: dict[str, tuple[object, ...]] = {
+            "like": self.like,
+            "unlike": self.unlike,
+            "condition": passing.conditions,
+            "colour": self.colours,
+            **{f"{ATTRIBUTE}{code}": values for code, values in passing.attributes.items()},
+        }
+        yield from ((name, str(value)) for name, values in several.items() for value in values)
         if self.sort != RELEVANCE:
             yield "sort", self.sort
+        if self.explain:
+            yield "explain", "1"
         if self.after:
             yield "after", self.after
-
-
-def _text(value: str | None, *, most: int) -> str:
-    # A NUL is refused by PostgreSQL, and a lone surrogate by UTF-8.
-    plain = (value or "").replace("\0", "").encode("utf-8", "ignore").decode()
-    return " ".join(plain.split())[:most].strip()
-
-
-def _number(value: str | None) -> int | None:
-    digits = value or ""
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
-
-
-def _price(value: str | None) -> Decimal | None:
-    try:
-        price = Decimal((value or "").strip())
-        return price.quantize(Decimal("0.01")) if price.is_finite() and 0 <= price <= _MOST_PRICE else None
-    except InvalidOperation:
-        return None
-
-
-def _attributes(parameters: QueryDict) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for name in sorted(parameters):
-        code = _text(name.removeprefix(ATTRIBUTE), most=40)
-        values = {_text(value, most=60) for value in parameters.getlist(name)} - {""}
-        if name.startswith(ATTRIBUTE) and code and values and len(found) < MOST_ATTRIBUTES:
-            found[code] = tuple(sorted(values)[:MOST_VALUES])
-    return found
