@@ -16,7 +16,7 @@ class SynonymGroupAdmin(admin.ModelAdmin[SynonymGroup]):
     list_display = ("__str__", "is_one_way")
     search_fields = ("words",)
 
-    def save_model(self, request: HttpRequest, obj: SynonymGroup, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: SynonymGroup, form: Any, change: bool) -> None:
         """Keep the group; this process knows it at once, the others within half a minute."""
         super().save_model(request, obj, form, change)
         synonyms.forget()

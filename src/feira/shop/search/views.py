@@ -11,10 +11,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from feira.core.errors import InvalidImage
+from feira.shop.accounts.models import Account
 from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.refusals import refusal_text
 from feira.shop.photos.uploads import refuse_large_body, upload_content
 from feira.shop.search.forms import PhotoForm
+from feira.shop.search.history import remember
 from feira.shop.search.presenting import page_context, query_context, search_url
 from feira.shop.search.query import SearchQuery
 from feira.shop.search.selectors import PhotoNotFound, query_photo
@@ -80,8 +82,11 @@ def thumb(request: PageRequest, photo_id: int) -> HttpResponse:
 def _answer(request: PageRequest, query: SearchQuery) -> HttpResponse:
     is_next_page = bool(request.htmx and query.after)
     answer = search_listings(query, searcher_of(request), with_facets=not is_next_page)
+    context = page_context(answer)
+    if not is_next_page and isinstance(request.user, Account):
+        remember(account=request.user, query=query, name=context["save_name"], total=answer.total)
     template = MORE_CARDS if is_next_page else RESULTS if request.htmx else FULL
-    return render(request, template, page_context(answer))
+    return render(request, template, context)
 
 
 def _without_photo(request: PageRequest, query: SearchQuery, *, error: str, status: int) -> HttpResponse:

@@ -1,0 +1,47 @@
+"""Jobs that look for what people wait for, and tell them."""
+
+from django.utils import timezone
+
+from feira.shop.accounts.models import Account
+from feira.shop.jobs import services as jobs
+from feira.shop.jobs.periodic import periodic
+from feira.shop.jobs.registry import job
+from feira.shop.jobs.running import RunningJob
+from feira.shop.search import alerts
+from feira.shop.search.models import SavedSearch
+
+
+@job("search.look_for_finds", queue="default")
+def look_for_finds(job: RunningJob, *, account_id: int) -> None:
+    """Look for new listings that an account's kept searches would have found, and ask for the mail about them."""
+    looked_at = timezone.now()
+    searches = list(SavedSearch.objects.filter(account_id=account_id).select_related("account"))
+    found = []
+    for number, search in enumerate(searches, start=1):
+        found.append((search, alerts.look_for_finds(search)))
+        job.progress(number, len(searches))
+    with job.committing() as result:
+        result["found"] = sum(alerts.note_finds(search, ids, looked_at=looked_at) for search, ids in found)
+
+
+@job("search.mail_finds", queue="default", max_attempts=20, max_backoff_s=600.0)
+def mail_finds(job: RunningJob, *, account_id: int) -> None:
+    """Mail an account its new finds.
+
+    The mail goes out before it is written down: a worker that dies in between sends it again rather than never.
+    """
+    now = timezone.now()
+    account = Account.objects.filter(pk=account_id, is_active=True).first()
+    told = alerts.mail_finds(account, now) if account else []
+    with job.committing() as result:
+        result["mailed"] = alerts.note_mailed(told, now)
+
+
+@periodic(every_s=30)
+def look_and_tell() -> None:
+    """Ask for looks and mails that are due."""
+    now = timezone.now()
+    for account_id in alerts.accounts_to_look_for(now):
+        jobs.submit("search.look_for_finds", {"account_id": account_id}, key=f"account {account_id}")
+    for account_id in alerts.accounts_to_mail(now):
+        jobs.submit("search.mail_finds", {"account_id": account_id}, key=f"account {account_id}")
