@@ -12,6 +12,8 @@ import uvicorn
 
 from feira.engine.client import EngineClient
 from feira.engine.config import EngineConfig
+from feira.engine.registry import open_encoder
+from feira.engine.served import OpenEncoder
 from feira.engine.server import create_app
 from feira.engine.service import Engine
 from tests.engine.shop_tables import PostgresTables, ShopTables, SqliteTables
@@ -39,10 +41,12 @@ def until(fact: Callable[[], object], *, timeout_s: float = 10.0) -> None:
 
 
 @contextmanager
-def running(config: EngineConfig, *, wait: bool = True) -> Iterator[RunningEngine]:
+def running(
+    config: EngineConfig, *, wait: bool = True, open_encoder: OpenEncoder = open_encoder
+) -> Iterator[RunningEngine]:
     """Serve an engine on a free port until the block ends."""
     failures: list[BaseException] = []
-    engine = Engine(config)
+    engine = Engine(config, open_encoder=open_encoder)
     app = create_app(engine, on_failed_start=failures.append)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run)
@@ -107,4 +111,4 @@ def config(tmp_path: Path, sqlite_tables: SqliteTables) -> EngineConfig:
 def start_engine() -> Iterator[StartEngine]:
     """Start engines that are stopped at the end of the test."""
     with ExitStack() as engines:
-        yield lambda config, *, wait=True: engines.enter_context(running(config, wait=wait))
+        yield lambda config, **how: engines.enter_context(running(config, **how))

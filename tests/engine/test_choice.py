@@ -10,7 +10,7 @@ import pytest
 from feira.core.encoders.descriptors import DescriptorEncoder
 from feira.core.errors import ManifestError, Misconfigured
 from feira.core.testing.photos import photo_pixels
-from feira.engine import log
+from feira.engine import database, log
 from feira.engine.config import choose_encoder, chosen_encoder, config_from_settings
 from feira.engine.registry import list_encoders, open_encoder
 from feira.settings import Settings
@@ -92,7 +92,7 @@ def test_an_address_of_another_database_is_refused(url: str) -> None:
 
 
 def test_postgresql_without_its_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "psycopg", None)
+    monkeypatch.setattr(database, "psycopg", None)
     with pytest.raises(Misconfigured, match=r"feira\[postgres\]"):
         log.open_log("postgres://host/name", "e")
 
@@ -104,8 +104,9 @@ def test_a_postgresql_server_that_is_away_is_a_log_that_is_unavailable() -> None
 
 
 def test_the_log_cannot_be_written_through_its_reader(sqlite_tables: object, tmp_path: Path) -> None:
-    source = log.SqliteLog(tmp_path / "feira.sqlite3", "e")
+    reader = database.SqliteReader(tmp_path / "feira.sqlite3")
+    source = log.IndexLog(reader, "e")
     with pytest.raises(log.LogUnavailable, match="readonly"):
-        source._rows("INSERT INTO photos_indexlogentry VALUES (1, 1, 1)", ())
+        reader.rows("INSERT INTO photos_indexlogentry VALUES (1, 1, 1)")
     assert source.head() == 0
     source.close()

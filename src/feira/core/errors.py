@@ -8,6 +8,8 @@ FeiraError
 ├── SnapshotCorrupt       a stored index does not match its checksums
 ├── SourceError           an import source cannot be read
 ├── EngineUnavailable     the engine process did not answer in time
+│   └── EncoderChanged    it no longer serves, or does not yet serve, the encoder that was named
+├── NoTextSide            an encoder cannot turn words into vectors that meet pictures
 ├── SandboxUnavailableError  the process that reads uploads does not start
 ├── Refused               a person may not do that, or not in this state
 └── Misconfigured         a setting is missing or wrong
@@ -90,6 +92,20 @@ class EngineUnavailable(FeiraError):
 
     code = "engine_unavailable"
     http_status = 503
+
+
+class EncoderChanged(EngineUnavailable):
+    """The engine serves other encoders than the one that was named; ask for the live one and encode again."""
+
+    code = "encoder_changed"
+    http_status = 409
+
+
+class NoTextSide(FeiraError):
+    """This encoder cannot turn words into vectors that meet pictures, and nothing was learned that could."""
+
+    code = "no_text_side"
+    http_status = 422
 
 
 class Refused(FeiraError):

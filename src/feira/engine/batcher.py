@@ -4,6 +4,7 @@ There is no waiting window, so a lone request pays nothing for batching, and und
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,17 +28,25 @@ class Busy(FeiraError):
         self.retry_after_s = retry_after_s
 
 
+class TooLate(FeiraError):
+    """Nobody waits any longer: the time that the caller gave was over before the work began."""
+
+    code = "too_late"
+    http_status = 504
+
+
 @dataclass(slots=True)
 class _Waiting(Generic[Item, Result]):
     item: Item
     answer: "asyncio.Future[Result]"
+    deadline: float | None
 
 
 class Batcher(Generic[Item, Result]):
     """Runs `run_batch` in threads, one per lane, over items that arrive one by one on the event loop.
 
-    Queries go before bulk work. Items whose caller is gone are dropped before they cost anything. All methods belong
-    to the event loop's thread.
+    Queries go before bulk work. Items whose caller is gone, or whose deadline has passed, are dropped before they cost
+    anything. All methods belong to the event loop's thread.
 
     Args:
         run_batch: called in a lane's thread; returns one result per item, in order. A result that is an exception
@@ -46,6 +55,7 @@ class Batcher(Generic[Item, Result]):
         max_batch: most items in one call.
         max_waiting: most items that may wait or run at once.
         observe_batch: called with the size of each batch.
+        what: the items, as a refusal names them.
     """
 
     def __init__(
@@ -56,8 +66,9 @@ class Batcher(Generic[Item, Result]):
         max_batch: int,
         max_waiting: int,
         observe_batch: Callable[[int], object] | None = None,
+        what: str = "items",
     ) -> None:
-        self._run_batch = run_batch
+        self._run_batch, self._what = run_batch, what
         self._lanes, self._max_batch, self._max_waiting = lanes, max_batch, max_waiting
         self._observe_batch = observe_batch
         self._queries: deque[_Waiting[Item, Result]] = deque()
@@ -71,22 +82,28 @@ class Batcher(Generic[Item, Result]):
 
     def depth(self) -> int:
         """Return how many items wait or run; those whose caller is gone do not count."""
-        self._drop_abandoned()
-        return len(self._queries) + len(self._bulk) + self._running
+        waiting = sum(not one.answer.done() for queue in (self._queries, self._bulk) for one in queue)
+        return waiting + self._running
 
-    async def submit(self, items: Sequence[Item], *, bulk: bool = False) -> list[Result | BaseException]:
+    async def submit(
+        self, items: Sequence[Item], *, bulk: bool = False, deadline: float | None = None
+    ) -> list[Result | BaseException]:
         """Return one answer per item, in order: its result, or the exception that it met.
 
         All items are taken or none. Cancelling the call drops those that have not begun.
 
+        Args:
+            deadline: by `time.monotonic()`; what has not begun by then meets TooLate.
+
         Raises:
             Busy: the queue has no room for them. A request larger than the whole queue is taken when nothing waits.
         """
+        self._drop_abandoned()
         depth = self.depth()
         if self._closed or (depth and depth + len(items) > self._max_waiting):
-            raise Busy(f"The engine is busy with {depth} photos. Try again in a moment.")
+            raise Busy(f"The engine is busy with {depth} {self._what}. Try again in a moment.")
         loop = asyncio.get_running_loop()
-        waiting: list[_Waiting[Item, Result]] = [_Waiting(item, loop.create_future()) for item in items]
+        waiting: list[_Waiting[Item, Result]] = [_Waiting(item, loop.create_future(), deadline) for item in items]
         (self._bulk if bulk else self._queries).extend(waiting)
         self._wake()
         return await asyncio.gather(*(one.answer for one in waiting), return_exceptions=True)
@@ -122,7 +139,11 @@ class Batcher(Generic[Item, Result]):
         return [(self._queries or self._bulk).popleft() for _ in range(size)]
 
     def _drop_abandoned(self) -> None:
+        now = time.monotonic()
         for queue in (self._queries, self._bulk):
+            for one in queue:
+                if one.deadline is not None and one.deadline <= now and not one.answer.done():
+                    one.answer.set_exception(TooLate("The time for this request was over before its turn came."))
             if any(one.answer.done() for one in queue):
                 alive = [one for one in queue if not one.answer.done()]
                 queue.clear()

@@ -9,16 +9,24 @@ import httpx
 import msgspec
 import numpy as np
 
-from feira.core.errors import DimensionMismatch, EngineUnavailable, FeiraError, InvalidImage
+from feira.core.errors import (
+    DimensionMismatch,
+    EncoderChanged,
+    EngineUnavailable,
+    FeiraError,
+    InvalidImage,
+    NoTextSide,
+)
 from feira.core.types import Hit, Matrix
 from feira.engine import wire
-from feira.engine.wire import EngineStatus, Verification
+from feira.engine.wire import EngineStatus, ServedStatus, Tag, Verification
 
-__all__ = ["Encoded", "EngineClient", "EngineStatus", "Verification"]
+__all__ = ["Embedded", "Encoded", "EngineClient", "EngineStatus", "ServedStatus", "Tag", "Verification"]
 
 CONNECT_TIMEOUT_S = 2.0
 VERIFY_TIMEOUT_S = 900.0
 IMAGES_PER_REQUEST = 32
+TEXTS_PER_REQUEST = 128
 
 Reply = TypeVar("Reply", bound=msgspec.Struct)
 
@@ -31,6 +39,14 @@ class Encoded:
     rows: Matrix
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Text vectors together with the text encoder that made them; `rows[i]` belongs to the i-th text."""
+
+    text_id: str
+    rows: Matrix
+
+
 class EngineClient:
     """Asks one engine process.
 
@@ -38,7 +54,9 @@ class EngineClient:
     of its own. Nothing is retried here; who can wait (a job) retries, who cannot (a page) does without.
 
     Every method raises `EngineUnavailable` when the engine refuses connections, is too slow, is still starting, is
-    full (then `facts["retry_after_s"]` says when to come again) or fails.
+    full (then `facts["retry_after_s"]` says when to come again) or fails. A method that takes an `encoder_id` is
+    answered by exactly that encoder, or raises `EncoderChanged` (an `EngineUnavailable`, too) when it is not served;
+    without one the live encoder answers.
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
@@ -56,39 +74,80 @@ class EngineClient:
         except msgspec.DecodeError as error:
             raise self._not_understood("/status", error) from error
 
-    def encode(self, images: Sequence[bytes], *, bulk: bool = False) -> Encoded:
+    def encode(self, images: Sequence[bytes], *, bulk: bool = False, encoder_id: str | None = None) -> Encoded:
         """Return the embeddings of encoded photos (WebP, JPEG or PNG bytes, best a rendition) and their encoder's id.
 
         Args:
-            images: any number; sent 32 at a time.
+            images: any number; sent 32 at a time, all of them seen by one encoder.
             bulk: step back behind people's queries; for jobs.
 
         Raises:
             InvalidImage: one of the photos cannot be read; `facts["position"]` says which. None is encoded.
-            EngineUnavailable: also when the engine changed its encoder between two requests of this call.
         """
-        encoder_id = ""
         parts: list[Matrix] = []
         for start in range(0, max(len(images), 1), IMAGES_PER_REQUEST):
-            request = wire.EncodeRequest(images=list(images[start : start + IMAGES_PER_REQUEST]), bulk=bulk)
+            piece = list(images[start : start + IMAGES_PER_REQUEST])
+            request = wire.EncodeRequest(images=piece, bulk=bulk, encoder_id=encoder_id)
             try:
                 reply = self._post("/encode", request, wire.EncodeReply)
             except InvalidImage as error:
                 position = start + int(error.facts.get("position", 0))
                 facts = {name: value for name, value in error.facts.items() if name not in {"position", "reason"}}
                 raise InvalidImage(error.message, reason=error.reason, position=position, **facts) from error
-            if parts and reply.encoder_id != encoder_id:
-                raise EngineUnavailable(
-                    f"The engine changed its encoder from {encoder_id} to {reply.encoder_id} meanwhile. Try again.",
-                    url=self.url,
-                )
             encoder_id = reply.encoder_id
             parts.append(wire.unpack_rows(reply.rows, reply.dim))
-        return Encoded(encoder_id=encoder_id, rows=np.concatenate(parts))
+        return Encoded(encoder_id=str(encoder_id), rows=np.concatenate(parts))
 
     def encode_images(self, images: Sequence[bytes], *, bulk: bool = False) -> Matrix:
         """Return only the rows of `encode`, shape (n, dim), float32, unit length."""
         return self.encode(images, bulk=bulk).rows
+
+    def encode_texts(self, texts: Sequence[str], *, bulk: bool = False, encoder_id: str | None = None) -> Encoded:
+        """Return one row per text in the space of the encoder's images: `search` takes them as queries.
+
+        Args:
+            texts: any number; of each the first 2,000 characters count.
+            bulk: step back behind people's queries; for jobs.
+
+        Raises:
+            NoTextSide: nothing leads from words to this encoder's pictures.
+        """
+        parts: list[Matrix] = []
+        for piece in _pieces(texts):
+            request = wire.TextsRequest(texts=piece, bulk=bulk, encoder_id=encoder_id)
+            reply = self._post("/encode-texts", request, wire.EncodeReply)
+            encoder_id = reply.encoder_id
+            parts.append(wire.unpack_rows(reply.rows, reply.dim))
+        return Encoded(encoder_id=str(encoder_id), rows=np.concatenate(parts))
+
+    def embed_texts(self, texts: Sequence[str], *, bulk: bool = False) -> Embedded:
+        """Return one row per text in the text encoder's own space, whatever the image encoder.
+
+        Raises:
+            NoTextSide: there is no text encoder.
+            EngineUnavailable: also when the engine changed its text encoder between two requests of this call.
+        """
+        text_id, parts = "", list[Matrix]()
+        for piece in _pieces(texts):
+            reply = self._post("/embed-texts", wire.TextsRequest(texts=piece, bulk=bulk), wire.EmbedTextsReply)
+            if parts and reply.text_id != text_id:
+                raise EngineUnavailable(
+                    f"The engine changed its text encoder from {text_id} to {reply.text_id} meanwhile. Try again.",
+                    url=self.url,
+                )
+            text_id = reply.text_id
+            parts.append(wire.unpack_rows(reply.rows, reply.dim) if reply.dim else np.empty((0, 0), np.float32))
+        return Embedded(text_id=text_id, rows=np.concatenate(parts))
+
+    def tags(self, rows: Matrix, *, encoder_id: str | None = None) -> list[list[Tag]]:
+        """Return what the encoder's classifiers see, per embedding; empty lists when it has none.
+
+        Raises:
+            DimensionMismatch: the embeddings come from another encoder.
+        """
+        rows = np.atleast_2d(np.asarray(rows, dtype=np.float32))
+        request = wire.TagsRequest(vectors=wire.pack_rows(rows), dim=rows.shape[1], encoder_id=encoder_id)
+        return self._post("/tags", request, wire.TagsReply).tags
 
     def search(
         self, queries: Matrix, k: int, *, among: Sequence[int] | None = None, encoder_id: str | None = None
@@ -99,7 +158,7 @@ class EngineClient:
             queries: shape (n, dim), float32; one vector of shape (dim,) counts as one query.
             k: at most 10,000; fewer hits come back only when fewer photos are there (or in `among`).
             among: compare only these photos; unknown ids are ignored.
-            encoder_id: when given, refuse to compare vectors of another encoder than the engine serves.
+            encoder_id: which encoder made the queries.
 
         Raises:
             DimensionMismatch: the queries come from another encoder.
@@ -114,10 +173,10 @@ class EngineClient:
         )
         return wire.unpack_hits(self._post("/search", request, wire.SearchReply))
 
-    def wait_for(self, seq: int, timeout_s: float) -> bool:
+    def wait_for(self, seq: int, timeout_s: float, *, encoder_id: str | None = None) -> bool:
         """Return whether the engine's index holds log entry `seq`, waiting up to `timeout_s` seconds for it."""
         timeout_s = min(max(timeout_s, 0.0), wire.MAX_WAIT_S)
-        request = wire.WaitRequest(seq=seq, timeout_s=timeout_s)
+        request = wire.WaitRequest(seq=seq, timeout_s=timeout_s, encoder_id=encoder_id)
         return self._post("/wait", request, wire.WaitReply, timeout_s=timeout_s + self.timeout_s).reached
 
     def verify(self) -> Verification:
@@ -146,6 +205,7 @@ class EngineClient:
     ) -> httpx.Response:
         limit_s = timeout_s or self.timeout_s
         headers = {"content-type": wire.MSGPACK} if content is not None else {}
+        headers[wire.TIMEOUT_HEADER] = str(round(limit_s * 1000))
         timeout = httpx.Timeout(limit_s, connect=min(limit_s, CONNECT_TIMEOUT_S))
         try:
             response = self._client().request(method, path, content=content, headers=headers, timeout=timeout)
@@ -183,6 +243,10 @@ class EngineClient:
             )
         if code == DimensionMismatch.code:
             return DimensionMismatch(expected=int(problem["expected"]), got=int(problem["got"]))
+        if code == NoTextSide.code:
+            return NoTextSide(detail)
+        if code == EncoderChanged.code:
+            return EncoderChanged(detail, url=self.url, encoder_id=str(problem.get("encoder_id", "")))
         if response.status_code >= 500:
             facts = (
                 {"retry_after_s": int(retry)} if (retry := response.headers.get("retry-after", "")).isdigit() else {}
@@ -200,3 +264,9 @@ class EngineClient:
             f"What answers {path} at {self.url} is not an engine of this version ({error}). Check FEIRA_ENGINE_URL.",
             url=self.url,
         )
+
+
+def _pieces(texts: Sequence[str]) -> list[list[str]]:
+    """Return the texts in lists that a request may hold, at least one; what no text may hold is replaced."""
+    sent = [text[: wire.MAX_TEXT_CHARS].encode("utf-8", "replace").decode() for text in texts]
+    return [sent[start : start + TEXTS_PER_REQUEST] for start in range(0, max(len(sent), 1), TEXTS_PER_REQUEST)]

@@ -1,91 +1,36 @@
-"""From photo bytes to embeddings: remembered ones at once, the others through the batcher."""
+"""Photos and words on their way to rows, as one encoder sees them."""
 
 import hashlib
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from feira.core.encoders.protocol import Encoder
 from feira.core.errors import EncoderError, InvalidImage
 from feira.core.images.decode import decode_for_encoder
 from feira.core.types import Matrix, Pixels, Vector
-from feira.engine.batcher import Batcher
-from feira.engine.metrics import Metrics
+from feira.engine.remembering import RememberingEncoding
 
 
-class PhotoEncoding:
-    """Encodes photos for many callers at once.
+class PhotoEncoding(RememberingEncoding[bytes]):
+    """Encodes photos; an embedding is remembered by the SHA-256 of its photo's bytes.
 
-    The embeddings of the last `cache_size` photos are remembered by the SHA-256 of their bytes. Methods belong to the
-    event loop's thread; decoding and encoding run in the batcher's lanes.
+    An item may fail with `InvalidImage`, whose `facts["position"]` says which it was, or with `EncoderError`.
     """
 
-    def __init__(
-        self, encoder: Encoder, *, lanes: int, max_batch: int, max_queue: int, cache_size: int, metrics: Metrics
-    ) -> None:
-        self._encoder, self._metrics = encoder, metrics
-        self._cache_size = cache_size
-        self._known: OrderedDict[bytes, Vector] = OrderedDict()
-        self._batcher: Batcher[bytes, Vector] = Batcher(
-            self._run_batch,
-            lanes=lanes,
-            max_batch=max_batch,
-            max_waiting=max_queue,
-            observe_batch=metrics.batch_size.observe,
-        )
+    def __init__(self, encoder: Encoder, **terms: Any) -> None:
+        self._encoder = encoder
+        super().__init__(dim=encoder.dim, what="photos", **terms)
 
-    def depth(self) -> int:
-        """Return how many photos wait or are being encoded."""
-        return self._batcher.depth()
+    def _key(self, item: bytes) -> Hashable:
+        return hashlib.sha256(item).digest()
 
-    async def encode(self, images: Sequence[bytes], *, bulk: bool = False) -> Matrix:
-        """Return one row per image, in order.
-
-        Raises:
-            InvalidImage: one of the photos cannot be read; `facts["position"]` says which.
-            EncoderError: the model failed on one of them.
-            Busy: too many photos wait already.
-        """
-        digests = [hashlib.sha256(content).digest() for content in images]
-        rows: dict[bytes, Vector] = {}
-        wanted: dict[bytes, bytes] = {}
-        for digest, content in zip(digests, images, strict=True):
-            known = self._known.get(digest)
-            if known is None:
-                wanted[digest] = content
-            else:
-                self._known.move_to_end(digest)
-                rows[digest] = known
-        self._metrics.remembered.inc(len(rows))
-        if wanted:
-            answers = await self._batcher.submit(list(wanted.values()), bulk=bulk)
-            for digest, answer in zip(wanted, answers, strict=True):
-                if isinstance(answer, BaseException):
-                    raise _placed(answer, digests.index(digest))
-                rows[digest] = answer
-                self._remember(digest, answer)
-        empty = np.empty((0, self._encoder.dim), dtype=np.float32)
-        return np.stack([rows[digest] for digest in digests]) if digests else empty
-
-    async def close(self) -> None:
-        """Answer what waits and stop the lanes."""
-        await self._batcher.close()
-
-    def _remember(self, digest: bytes, row: Vector) -> None:
-        self._known[digest] = row
-        self._known.move_to_end(digest)
-        while len(self._known) > self._cache_size:
-            self._known.popitem(last=False)
-
-    def _run_batch(self, contents: Sequence[bytes]) -> list[Vector | Exception]:
-        """Decode and encode in a lane's thread; a photo that fails does not take its neighbours along."""
+    def _run_batch(self, items: Sequence[bytes]) -> list[Vector | Exception]:
         answers: list[Vector | Exception] = []
         pixels: list[Pixels] = []
         places: list[int] = []
         started = time.perf_counter()
-        for place, content in enumerate(contents):
+        for place, content in enumerate(items):
             try:
                 pixels.append(decode_for_encoder(content, self._encoder.input_size))
                 places.append(place)
@@ -111,13 +56,36 @@ class PhotoEncoding:
                 return [error]
             return [answer for one in pixels for answer in self._encoded([one])]
 
+    def _placed(self, error: BaseException, position: int) -> BaseException:
+        if isinstance(error, InvalidImage):
+            facts = {name: value for name, value in error.facts.items() if name != "reason"}
+            return InvalidImage(error.message, **{**facts, "reason": error.reason, "position": position})
+        return error
+
+
+class TextEncoding(RememberingEncoding[str]):
+    """Encodes words with a function that takes several texts; a row is remembered by its text.
+
+    Args:
+        run: one unit-length float32 row per text.
+        version: what `run` depends on; rows of another version are not remembered any longer.
+    """
+
+    def __init__(
+        self, run: Callable[[Sequence[str]], Matrix], *, version: Callable[[], str] = lambda: "", **terms: Any
+    ) -> None:
+        self._run, self._version = run, version
+        super().__init__(what="texts", **terms)
+
+    def _key(self, item: str) -> Hashable:
+        return self._version(), item
+
+    def _run_batch(self, items: Sequence[str]) -> list[Vector | Exception]:
+        started = time.perf_counter()
+        rows = self._run(items)
+        self._metrics.encode_seconds.observe(time.perf_counter() - started)
+        self._metrics.encoded.inc(len(rows))
+        return [row.copy() for row in rows]
+
 
 _PENDING = EncoderError("The photo was decoded but not encoded. This is a fault of the engine; see its log.")
-
-
-def _placed(error: BaseException, position: int) -> BaseException:
-    """Return the error of one photo with its position among the caller's."""
-    if isinstance(error, InvalidImage):
-        facts = {name: value for name, value in error.facts.items() if name != "reason"}
-        return InvalidImage(error.message, **{**facts, "reason": error.reason, "position": position})
-    return error

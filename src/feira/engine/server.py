@@ -2,8 +2,10 @@
 
 GET  /healthz  the process lives            GET  /metrics  for Prometheus
 GET  /readyz   it has caught up             GET  /status   what it serves, as JSON
-POST /encode   photos to embeddings         POST /search   embeddings to photos
-POST /wait     until a log entry is in      POST /verify   compare with a rebuild from the log
+POST /encode        photos to embeddings    POST /search   embeddings to photos
+POST /encode-texts  texts to queries        POST /tags     embeddings to names
+POST /embed-texts   texts to text vectors
+POST /wait          until a log entry is in POST /verify   compare with a rebuild from the log
 """
 
 import asyncio
@@ -24,9 +26,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from feira.core.errors import FeiraError
+from feira.core.types import Matrix
 from feira.engine import wire
 from feira.engine.config import EngineConfig
 from feira.engine.metrics import CONTENT_TYPE
+from feira.engine.served import Terms
 from feira.engine.service import Engine, Starting
 
 GRACE_S = 10
@@ -58,7 +62,15 @@ class EngineApi:
 
     def routes(self) -> list[Route]:
         """Return every address of the engine."""
-        posts = {"/encode": self.encode, "/search": self.search, "/wait": self.wait, "/verify": self.verify}
+        posts = {
+            "/encode": self.encode,
+            "/encode-texts": self.encode_texts,
+            "/embed-texts": self.embed_texts,
+            "/tags": self.tags,
+            "/search": self.search,
+            "/wait": self.wait,
+            "/verify": self.verify,
+        }
         gets = {"/healthz": self.healthz, "/readyz": self.readyz, "/metrics": self.metrics, "/status": self.status}
         return [
             *(Route(path, answer, methods=["GET"]) for path, answer in gets.items()),
@@ -87,20 +99,36 @@ class EngineApi:
     async def encode(self, request: Request) -> Response:
         """Turn photos into embeddings."""
         asked = decoded(await self._body(request), wire.EncodeRequest)
-        encoder_id, rows = await unless_gone(request, self._engine.encode(asked.images, bulk=asked.bulk))
-        dim = rows.shape[1]
-        return packed(wire.EncodeReply(encoder_id=encoder_id, dim=dim, rows=wire.pack_rows(rows)))
+        encoder_id, rows = await unless_gone(request, self._engine.encode(asked.images, _terms(request, asked)))
+        return packed(wire.EncodeReply(encoder_id=encoder_id, dim=rows.shape[1], rows=wire.pack_rows(rows)))
+
+    async def encode_texts(self, request: Request) -> Response:
+        """Turn texts into queries that pictures answer."""
+        asked = decoded(await self._body(request), wire.TextsRequest)
+        encoder_id, rows = await unless_gone(request, self._engine.encode_texts(asked.texts, _terms(request, asked)))
+        return packed(wire.EncodeReply(encoder_id=encoder_id, dim=rows.shape[1], rows=wire.pack_rows(rows)))
+
+    async def embed_texts(self, request: Request) -> Response:
+        """Turn texts into vectors of the text encoder's own space."""
+        asked = decoded(await self._body(request), wire.TextsRequest)
+        text_id, rows = await unless_gone(request, self._engine.embed_texts(asked.texts, _terms(request, asked)))
+        return packed(wire.EmbedTextsReply(text_id=text_id, dim=rows.shape[1], rows=wire.pack_rows(rows)))
+
+    async def tags(self, request: Request) -> Response:
+        """Name what classifiers see in photos, by their embeddings."""
+        asked = decoded(await self._body(request), wire.TagsRequest)
+        rows = _finite_rows(asked.vectors, asked.dim)
+        encoder_id, tags = await unless_gone(request, self._engine.tags(rows, encoder_id=asked.encoder_id))
+        return packed(wire.TagsReply(encoder_id=encoder_id, tags=tags))
 
     async def search(self, request: Request) -> Response:
         """Find the photos nearest to vectors."""
         asked = decoded(await self._body(request), wire.SearchRequest)
+        queries = _finite_rows(asked.vectors, asked.dim)
         try:
-            queries = wire.unpack_rows(asked.vectors, asked.dim)
             among = None if asked.among is None else wire.unpack_ids(asked.among)
         except ValueError as error:
-            raise BadRequest(f"The vectors or photo ids are cut off: {error}.", status=422) from error
-        if not np.isfinite(queries).all():
-            raise BadRequest("A query vector holds infinity or NaN. Encode the query again.", status=422)
+            raise BadRequest(f"The photo ids are cut off: {error}.", status=422) from error
         if len(queries) * asked.k > MAX_HITS_PER_REQUEST:
             raise BadRequest(f"Ask for at most {MAX_HITS_PER_REQUEST:,} hits at once.", status=422)
         encoder_id, seq, found = await unless_gone(
@@ -114,7 +142,8 @@ class EngineApi:
     async def wait(self, request: Request) -> Response:
         """Answer when a log entry is searchable, or when the time is over."""
         asked = decoded(await self._body(request), wire.WaitRequest)
-        reached, seq = await unless_gone(request, self._engine.wait_for(asked.seq, asked.timeout_s))
+        work = self._engine.wait_for(asked.seq, asked.timeout_s, encoder_id=asked.encoder_id)
+        reached, seq = await unless_gone(request, work)
         return packed(wire.WaitReply(reached=reached, seq=seq))
 
     async def verify(self, request: Request) -> Response:
@@ -136,7 +165,7 @@ class EngineApi:
 
     def _measured(self, path: str, answer: Handler) -> Handler:
         async def measured(request: Request) -> Response:
-            started = time.perf_counter()
+            started, request.state.began = time.perf_counter(), time.monotonic()
             status = 500
             try:
                 response = await answer(request)
@@ -247,6 +276,29 @@ def decoded(content: bytes, kind: type[Body]) -> Body:
         raise BadRequest(f"The request does not fit: {error}.", status=422) from error
     except msgspec.DecodeError as error:
         raise BadRequest(f"The request is not msgpack: {error}.") from error
+
+
+def _finite_rows(vectors: bytes, dim: int) -> Matrix:
+    """Return the rows in a body.
+
+    Raises:
+        BadRequest: they are cut off, or hold something that is no number.
+    """
+    try:
+        rows = wire.unpack_rows(vectors, dim)
+    except ValueError as error:
+        raise BadRequest(f"The vectors are cut off: {error}.", status=422) from error
+    if not np.isfinite(rows).all():
+        raise BadRequest("A query vector holds infinity or NaN. Encode the query again.", status=422)
+    return rows
+
+
+def _terms(request: Request, asked: wire.EncodeRequest | wire.TextsRequest) -> Terms:
+    """Return how something is asked for; a caller who has not said how long they wait, waits for ever."""
+    said = request.headers.get(wire.TIMEOUT_HEADER, "")
+    patience_s = int(said) / 1000 if said.isdecimal() and len(said) < 10 else None
+    deadline = None if patience_s is None else request.state.began + patience_s
+    return Terms(bulk=asked.bulk, encoder_id=asked.encoder_id, deadline=deadline)
 
 
 def packed(reply: msgspec.Struct) -> Response:

@@ -1,30 +1,26 @@
-"""One engine from start to stop: encoder, encoding lanes and live index."""
+"""One engine from start to stop: the encoders that it serves, and which of them answers."""
 
 import asyncio
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
-import numpy as np
 
 import feira
-from feira.core.encoders.protocol import Encoder
-from feira.core.errors import DimensionMismatch, FeiraError
-from feira.core.index.scalar import ScalarIndex
+from feira.core.errors import EncoderChanged, FeiraError
 from feira.core.types import Hit, Matrix
 from feira.engine.batcher import Busy
 from feira.engine.config import EngineConfig
-from feira.engine.encoding import PhotoEncoding
-from feira.engine.live import LiveIndex
-from feira.engine.log import open_log
 from feira.engine.metrics import Metrics
 from feira.engine.registry import open_encoder
-from feira.engine.wire import EngineStatus, Verification
+from feira.engine.served import OpenEncoder, ServedEncoder, Terms, load_encoder
+from feira.engine.wire import EngineStatus, ServedStatus, Tag, Verification
 
 MAX_SEARCHES = 64
+NOTHING_YET = ServedStatus(
+    name="", encoder_id="", dim=0, input_size=0, ready=False, photos=0, seq=0, lag=0, snapshot_seq=0, queued=0
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,24 +36,22 @@ class Starting(FeiraError):
 
 
 class Engine:
-    """What the server serves. `start` returns when the engine is ready; parts that are ready sooner work sooner."""
+    """What the server serves. `start` returns when the engine is ready; parts that are ready sooner work sooner.
 
-    def __init__(self, config: EngineConfig) -> None:
-        self.config = config
+    Args:
+        open_encoder: where encoders come from.
+    """
+
+    def __init__(self, config: EngineConfig, *, open_encoder: OpenEncoder = open_encoder) -> None:
+        self.config, self._open_encoder = config, open_encoder
         self.metrics = Metrics()
-        self._encoder: Encoder | None = None
-        self._encoding: PhotoEncoding | None = None
-        self._live: LiveIndex | None = None
+        self._served: dict[str, ServedEncoder] = {}
+        self._live: ServedEncoder | None = None
         self._searches = 0
         self._search_pool = ThreadPoolExecutor(max(2, config.threads), thread_name_prefix="search")
         self._verifying = threading.Lock()
         self._started = time.monotonic()
-        self.metrics.watch("queue_depth", "Photos that wait or are being encoded.", lambda: self.status().queued)
-        self.metrics.watch("index_photos", "Photos in the index.", lambda: self.status().photos)
-        self.metrics.watch("log_seq", "Last index log entry applied.", lambda: self.status().seq)
-        self.metrics.watch("log_lag", "Index log entries seen but not yet applied.", lambda: self.status().lag)
-        self.metrics.watch("ready", "1 once the engine has caught up at its start.", lambda: self.status().ready)
-        self.metrics.watch("log_failing", "1 while the log cannot be read.", lambda: bool(self.status().fault))
+        self._watch()
 
     async def start(self) -> None:
         """Load and warm the encoder, open or rebuild the index, catch up with the log.
@@ -66,74 +60,80 @@ class Engine:
             Misconfigured: there is no such encoder, or the database's address cannot be used.
             ManifestError: the model's folder is incomplete or altered.
         """
-        config = self.config
-        encoder = await asyncio.to_thread(self._loaded_encoder)
-        open_source = partial(open_log, config.database_url, encoder.encoder_id)
-        self._encoding = PhotoEncoding(
-            encoder,
-            lanes=config.threads,
-            max_batch=config.max_batch,
-            max_queue=config.max_queue,
-            cache_size=config.cache_size,
-            metrics=self.metrics,
-        )
-        self._encoder = encoder
-        live = LiveIndex(
-            encoder_id=encoder.encoder_id,
-            make_index=partial(ScalarIndex, encoder.dim),
-            open_source=open_source,
-            snapshots_dir=config.snapshots_dir,
-            poll_s=config.poll_s,
-            snapshot_every_s=config.snapshot_every_s,
-            snapshot_every_changes=config.snapshot_every_changes,
-        )
-        live.start()
-        self._live = live
-        while not live.caught_up:
-            await asyncio.sleep(0.02)
-        logger.info("Ready: %s, %d photos, log entry %d.", encoder.encoder_id, live.photos, live.seq)
+        name = self.config.encoder
+        encoder = await asyncio.to_thread(load_encoder, name, self.config, self._open_encoder)
+        served = ServedEncoder(name, encoder, config=self.config, metrics=self.metrics)
+        self._served[served.encoder_id] = self._live = served
+        await served.start()
+        logger.info("Ready: %s, %d photos, log entry %d.", served.encoder_id, served.index.photos, served.index.seq)
 
     async def stop(self) -> None:
-        """Answer what waits, write the index down when it changed, let go of everything."""
-        if self._encoding is not None:
-            await self._encoding.close()
+        """Answer what waits, write the indexes down when they changed, let go of everything."""
+        for served in self._served.values():
+            await served.stop()
         self._search_pool.shutdown()
-        if self._live is not None:
-            await asyncio.to_thread(self._live.stop)
 
     @property
     def ready(self) -> bool:
-        """Whether the engine has caught up once; a database that goes away later does not change that."""
-        return self._live is not None and self._live.caught_up
+        """Whether the live index has caught up once; a database that goes away later does not change that."""
+        return self._live is not None and self._live.index.caught_up
 
     def status(self) -> EngineStatus:
         """Return what is served right now."""
-        encoder, live = self._encoder, self._live
+        live = self._live
+        every = [served.status() for served in sorted(self._served.values(), key=lambda served: served is not live)]
+        first = live.status() if live is not None else NOTHING_YET
         return EngineStatus(
             ready=self.ready,
-            encoder=self.config.encoder,
-            encoder_id=encoder.encoder_id if encoder else "",
-            dim=encoder.dim if encoder else 0,
-            photos=live.photos if live else 0,
-            seq=live.seq if live else 0,
-            lag=live.lag if live else 0,
-            snapshot_seq=live.snapshot_seq if live else 0,
-            queued=self._encoding.depth() if self._encoding else 0,
+            encoder=first.name or self.config.encoder,
+            encoder_id=first.encoder_id,
+            dim=first.dim,
+            photos=first.photos,
+            seq=first.seq,
+            lag=first.lag,
+            snapshot_seq=first.snapshot_seq,
+            queued=first.queued,
             uptime_s=round(time.monotonic() - self._started, 3),
             version=feira.__version__,
-            fault=live.fault if live else "",
-            input_size=encoder.input_size if encoder else 0,
+            fault=first.fault,
+            input_size=first.input_size,
+            encoders=every,
         )
 
-    async def encode(self, images: Sequence[bytes], *, bulk: bool) -> tuple[str, Matrix]:
+    async def encode(self, images: Sequence[bytes], terms: Terms) -> tuple[str, Matrix]:
         """Return the encoder's id and one row per image.
 
         Raises:
-            Starting, Busy, InvalidImage, EncoderError
+            Starting, EncoderChanged, Busy, TooLate, InvalidImage, EncoderError
         """
-        if self._encoder is None or self._encoding is None:
-            raise Starting("The engine is loading its encoder. Try again in a moment.")
-        return self._encoder.encoder_id, await self._encoding.encode(images, bulk=bulk)
+        served = self._loaded(terms.encoder_id)
+        return served.encoder_id, await served.encode(images, terms)
+
+    async def encode_texts(self, texts: Sequence[str], terms: Terms) -> tuple[str, Matrix]:
+        """Return the encoder's id and one row per text in the space of its images.
+
+        Raises:
+            Starting, EncoderChanged, Busy, TooLate, NoTextSide, EncoderError
+        """
+        served = self._loaded(terms.encoder_id)
+        return served.encoder_id, await served.encode_texts(texts, terms)
+
+    async def embed_texts(self, texts: Sequence[str], terms: Terms) -> tuple[str, Matrix]:
+        """Return the text encoder's id and one row per text in its own space.
+
+        Raises:
+            Starting, EncoderChanged, Busy, TooLate, NoTextSide, EncoderError
+        """
+        return await self._loaded(terms.encoder_id).embed_texts(texts, terms)
+
+    async def tags(self, rows: Matrix, *, encoder_id: str | None = None) -> tuple[str, list[list[Tag]]]:
+        """Return the encoder's id and what its classifiers say of each embedding.
+
+        Raises:
+            Starting, EncoderChanged, DimensionMismatch
+        """
+        served = self._loaded(encoder_id)
+        return served.encoder_id, await asyncio.to_thread(served.tags, rows)
 
     async def search(
         self, queries: Matrix, k: int, *, among: Sequence[int] | None, encoder_id: str | None
@@ -141,38 +141,30 @@ class Engine:
         """Return the encoder's id, the log entry the index had reached, and the hits of each query.
 
         Raises:
-            Starting, Busy, DimensionMismatch
+            Starting, EncoderChanged, Busy, DimensionMismatch
         """
-        encoder, live = self._served()
-        if queries.shape[1] != encoder.dim:
-            raise DimensionMismatch(expected=encoder.dim, got=queries.shape[1])
-        if encoder_id not in {None, encoder.encoder_id}:
-            raise EncoderChanged(
-                f"The vectors were made by {encoder_id}, the engine serves {encoder.encoder_id}. Encode them again.",
-                encoder_id=encoder.encoder_id,
-            )
+        served = self._caught_up(encoder_id)
         if self._searches >= MAX_SEARCHES:
             raise Busy(f"The engine answers {self._searches} searches already. Try again in a moment.")
         self._searches += 1
         try:
-            work = partial(live.search, queries, k, among=among)
-            seq, hits = await asyncio.get_running_loop().run_in_executor(self._search_pool, work)
+            seq, hits = await served.search(self._search_pool, queries, k, among=among)
         finally:
             self._searches -= 1
-        return encoder.encoder_id, seq, hits
+        return served.encoder_id, seq, hits
 
-    async def wait_for(self, seq: int, timeout_s: float) -> tuple[bool, int]:
+    async def wait_for(self, seq: int, timeout_s: float, *, encoder_id: str | None = None) -> tuple[bool, int]:
         """Return whether log entry `seq` was reached within the time, and the last one that was.
 
         Raises:
-            Starting
+            Starting, EncoderChanged
         """
-        _, live = self._served()
+        index = self._caught_up(encoder_id).index
         deadline = time.monotonic() + timeout_s
-        live.nudge()
-        while live.seq < seq and time.monotonic() < deadline:
+        index.nudge()
+        while index.seq < seq and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
-        return live.seq >= seq, live.seq
+        return index.seq >= seq, index.seq
 
     async def verify(self) -> Verification:
         """Compare the live index with one rebuilt from the log.
@@ -181,29 +173,42 @@ class Engine:
             Starting, Busy: one comparison at a time.
             LogUnavailable: the log cannot be read now.
         """
-        _, live = self._served()
+        index = self._caught_up(None).index
         if not self._verifying.acquire(blocking=False):
             raise Busy("The index is being verified already. Try again when that has ended.", retry_after_s=5)
         try:
-            return await asyncio.to_thread(live.verify)
+            return await asyncio.to_thread(index.verify)
         finally:
             self._verifying.release()
 
-    def _served(self) -> tuple[Encoder, LiveIndex]:
-        if self._encoder is None or self._live is None or not self._live.caught_up:
+    def _loaded(self, encoder_id: str | None) -> ServedEncoder:
+        """Return the encoder that was named, the live one for None; its index may still be catching up."""
+        if self._live is None:
+            raise Starting("The engine is loading its encoder. Try again in a moment.")
+        if encoder_id is None:
+            return self._live
+        served = self._served.get(encoder_id)
+        if served is None:
+            raise EncoderChanged(
+                f"The vectors were made by {encoder_id}, the engine serves {self._live.encoder_id}. Encode them again.",
+                encoder_id=self._live.encoder_id,
+            )
+        return served
+
+    def _caught_up(self, encoder_id: str | None) -> ServedEncoder:
+        served = self._loaded(encoder_id)
+        if not served.index.caught_up:
             raise Starting("The engine is catching up with the index log. Try again in a moment.")
-        return self._encoder, self._live
+        return served
 
-    def _loaded_encoder(self) -> Encoder:
-        encoder = open_encoder(self.config.encoder, models_dir=self.config.models_dir, threads=1)
-        # The first call allocates and plans; nobody should wait for that.
-        size = encoder.input_size
-        encoder.encode_images([np.linspace(0, 255, size * size * 3).astype(np.uint8).reshape(size, size, 3)])
-        return encoder
+    def _watch(self) -> None:
+        def each(value: Callable[[ServedStatus], float]) -> Callable[[], dict[str, float]]:
+            return lambda: {encoder_id: value(served.status()) for encoder_id, served in [*self._served.items()]}
 
-
-class EncoderChanged(FeiraError):
-    """Vectors of one encoder met the index of another."""
-
-    code = "encoder_changed"
-    http_status = 409
+        watch_each = self.metrics.watch_each
+        watch_each("queue_depth", "Photos and texts that wait or are being encoded.", each(lambda one: one.queued))
+        watch_each("index_photos", "Photos in the index.", each(lambda one: one.photos))
+        watch_each("log_seq", "Last index log entry applied.", each(lambda one: one.seq))
+        watch_each("log_lag", "Index log entries seen but not yet applied.", each(lambda one: one.lag))
+        watch_each("log_failing", "1 while the log cannot be read.", each(lambda one: bool(one.fault)))
+        self.metrics.watch("ready", "1 once the engine has caught up at its start.", lambda: self.ready)

@@ -13,18 +13,26 @@ import numpy as np
 from feira.core.types import Hit, Matrix
 
 MAX_IMAGES_PER_REQUEST = 64
+MAX_TEXTS_PER_REQUEST = 256
+MAX_TEXT_CHARS = 2_000
 MAX_HITS_PER_QUERY = 10_000
 MAX_WAIT_S = 60.0
 
 MSGPACK = "application/msgpack"
 PROBLEM = "application/problem+json"
+# How long the caller waits for its answer, in milliseconds; nothing is begun for it after that.
+TIMEOUT_HEADER = "feira-timeout-ms"
 
 
 class EncodeRequest(msgspec.Struct, frozen=True):
-    """Encoded photos (WebP, JPEG, PNG) to turn into embeddings; `bulk` work steps back behind people's queries."""
+    """Encoded photos (WebP, JPEG, PNG) to turn into embeddings; `bulk` work steps back behind people's queries.
+
+    Here and below an `encoder_id` is answered by exactly that encoder or refused; without one the live encoder answers.
+    """
 
     images: Annotated[list[bytes], msgspec.Meta(max_length=MAX_IMAGES_PER_REQUEST)]
     bulk: bool = False
+    encoder_id: str | None = None
 
 
 class EncodeReply(msgspec.Struct, frozen=True):
@@ -35,8 +43,52 @@ class EncodeReply(msgspec.Struct, frozen=True):
     rows: bytes
 
 
+Texts = Annotated[
+    list[Annotated[str, msgspec.Meta(max_length=MAX_TEXT_CHARS)]], msgspec.Meta(max_length=MAX_TEXTS_PER_REQUEST)
+]
+
+
+class TextsRequest(msgspec.Struct, frozen=True):
+    """Texts to turn into queries for pictures (`/encode-texts`) or into vectors of their own (`/embed-texts`)."""
+
+    texts: Texts
+    bulk: bool = False
+    encoder_id: str | None = None
+
+
+class EmbedTextsReply(msgspec.Struct, frozen=True):
+    """One float32 row per text, in order, in the text encoder's own space."""
+
+    text_id: str
+    dim: int
+    rows: bytes
+
+
+class TagsRequest(msgspec.Struct, frozen=True):
+    """Embeddings of one encoder as float32 rows."""
+
+    vectors: bytes
+    dim: Annotated[int, msgspec.Meta(gt=0)]
+    encoder_id: str | None = None
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """One thing that a classifier sees in a photo: `head` says of which kind, `confidence` is from 0 to 1."""
+
+    head: str
+    name: str
+    confidence: float
+
+
+class TagsReply(msgspec.Struct, frozen=True):
+    """The tags of each embedding, in order; all empty when the encoder has no classifiers."""
+
+    encoder_id: str
+    tags: list[list[Tag]]
+
+
 class SearchRequest(msgspec.Struct, frozen=True):
-    """Query vectors as float32 rows; `among` holds int64 photo ids; an `encoder_id` is checked when given."""
+    """Query vectors as float32 rows; `among` holds int64 photo ids."""
 
     vectors: bytes
     dim: Annotated[int, msgspec.Meta(gt=0)]
@@ -60,6 +112,7 @@ class WaitRequest(msgspec.Struct, frozen=True):
 
     seq: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_S)] = 5.0
+    encoder_id: str | None = None
 
 
 class WaitReply(msgspec.Struct, frozen=True):
@@ -69,12 +122,33 @@ class WaitReply(msgspec.Struct, frozen=True):
     seq: int
 
 
+class ServedStatus(msgspec.Struct, frozen=True):
+    """One encoder of those that an engine serves, and how far its index has followed the log.
+
+    The fields mean what they mean in `EngineStatus`; `text_id` names the text encoder, empty when there is none.
+    """
+
+    name: str
+    encoder_id: str
+    dim: int
+    input_size: int
+    ready: bool
+    photos: int
+    seq: int
+    lag: int
+    snapshot_seq: int
+    queued: int
+    fault: str = ""
+    text_id: str = ""
+
+
 class EngineStatus(msgspec.Struct, frozen=True):
-    """What an engine serves and how far it has followed the index log.
+    """What an engine serves and how far it has followed the index log; the figures are those of the live encoder.
 
     `ready` turns true once, when the encoder is warm and the log has been caught up with. `lag` counts log entries
     seen but not yet applied. `fault` is the last failure of reading the log, empty while all is well. A photo whose
-    shorter side has `input_size` pixels is large enough for the encoder; 0 while that is not known.
+    shorter side has `input_size` pixels is large enough for the encoder; 0 while that is not known. `encoders` are all
+    that are served, the live one first.
     """
 
     ready: bool
@@ -90,6 +164,7 @@ class EngineStatus(msgspec.Struct, frozen=True):
     version: str
     fault: str = ""
     input_size: int = 0
+    encoders: list[ServedStatus] = []
 
 
 class Verification(msgspec.Struct, frozen=True):

@@ -1,0 +1,184 @@
+"""One encoder as it is served: its queues, its words, its tags and its index."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from feira.core.encoders.protocol import Encoder, TextEncoder
+from feira.core.errors import DimensionMismatch
+from feira.core.index.scalar import ScalarIndex
+from feira.core.types import Hit, Matrix
+from feira.engine.config import EngineConfig
+from feira.engine.encoding import PhotoEncoding, TextEncoding
+from feira.engine.live import LiveIndex
+from feira.engine.log import open_log
+from feira.engine.metrics import EncodingMetrics, Metrics
+from feira.engine.parts import open_parts
+from feira.engine.texts import TextSide
+from feira.engine.wire import ServedStatus, Tag
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How something is asked for.
+
+    Attributes:
+        bulk: step back behind people's queries.
+        encoder_id: who is to answer; None for the live encoder.
+        deadline: by `time.monotonic()`; what has not begun by then is not begun. None: never.
+    """
+
+    bulk: bool = False
+    encoder_id: str | None = None
+    deadline: float | None = None
+
+
+class ServedEncoder:
+    """An encoder with everything that answers for it. Nothing in here is shared with another encoder.
+
+    Methods belong to the event loop's thread unless they say otherwise.
+
+    Args:
+        name: as the registry knows the encoder.
+        encoder: loaded and warm.
+    """
+
+    def __init__(self, name: str, encoder: Encoder, *, config: EngineConfig, metrics: Metrics) -> None:
+        self.name, self.encoder = name, encoder
+        measured = partial(EncodingMetrics, metrics, encoder=encoder.encoder_id)
+        limits: dict[str, Any] = {
+            "lanes": config.threads,
+            "max_batch": config.max_batch,
+            "max_queue": config.max_queue,
+            "cache_size": config.cache_size,
+        }
+        self._photos = PhotoEncoding(encoder, **limits, metrics=measured(of="photos"))
+        self._side = TextSide(encoder.encoder_id, encoder.dim, None, partial(open_parts, config.database_url))
+        self._queries = TextEncoding(
+            encoder.encode_texts if isinstance(encoder, TextEncoder) else self._side.encode_queries,
+            version=self._version,
+            dim=encoder.dim,
+            **limits,
+            metrics=measured(of="queries"),
+        )
+        self._words = TextEncoding(self._side.embed, dim=0, **limits, metrics=measured(of="words"))
+        self.index = LiveIndex(
+            encoder_id=encoder.encoder_id,
+            make_index=partial(ScalarIndex, encoder.dim),
+            open_source=partial(open_log, config.database_url, encoder.encoder_id),
+            snapshots_dir=config.snapshots_dir,
+            poll_s=config.poll_s,
+            snapshot_every_s=config.snapshot_every_s,
+            snapshot_every_changes=config.snapshot_every_changes,
+        )
+
+    @property
+    def encoder_id(self) -> str:
+        """Whose embeddings these are."""
+        return self.encoder.encoder_id
+
+    async def start(self) -> None:
+        """Open or rebuild the index and catch up with the log."""
+        self.index.start()
+        while not self.index.caught_up:
+            await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """Answer what waits, write the index down when it changed, let go of everything."""
+        for encoding in (self._photos, self._queries, self._words):
+            await encoding.close()
+        await asyncio.to_thread(self.index.stop)
+
+    def depth(self) -> int:
+        """Return how many photos and texts wait or are being encoded."""
+        return self._photos.depth() + self._queries.depth() + self._words.depth()
+
+    def status(self) -> ServedStatus:
+        """Return what is served and how far its index is; may be called from any thread."""
+        index = self.index
+        return ServedStatus(
+            name=self.name,
+            encoder_id=self.encoder_id,
+            dim=self.encoder.dim,
+            input_size=self.encoder.input_size,
+            ready=index.caught_up,
+            photos=index.photos,
+            seq=index.seq,
+            lag=index.lag,
+            snapshot_seq=index.snapshot_seq,
+            queued=self.depth(),
+            fault=index.fault,
+            text_id=self._side.text_id,
+        )
+
+    async def encode(self, images: Sequence[bytes], terms: Terms) -> Matrix:
+        """Return one row per image."""
+        return await self._photos.encode(images, bulk=terms.bulk, deadline=terms.deadline)
+
+    async def encode_texts(self, texts: Sequence[str], terms: Terms) -> Matrix:
+        """Return one row per text, in the space of the images."""
+        return await self._queries.encode(texts, bulk=terms.bulk, deadline=terms.deadline)
+
+    async def embed_texts(self, texts: Sequence[str], terms: Terms) -> tuple[str, Matrix]:
+        """Return the text encoder's id and one row per text, in its own space."""
+        rows = await self._words.encode(texts, bulk=terms.bulk, deadline=terms.deadline)
+        return self._side.text_id, rows
+
+    def tags(self, rows: Matrix) -> list[list[Tag]]:
+        """Return what the encoder's classifiers say of each embedding, in order; may be called from any thread.
+
+        Raises:
+            DimensionMismatch: the embeddings come from another encoder.
+        """
+        self._check(rows)
+        return [[] for _ in rows]
+
+    async def search(
+        self, pool: ThreadPoolExecutor, queries: Matrix, k: int, *, among: Sequence[int] | None
+    ) -> tuple[int, list[list[Hit]]]:
+        """Return the log entry that the answer surely covers, and the hits of each query.
+
+        Raises:
+            DimensionMismatch: the queries come from another encoder.
+        """
+        self._check(queries)
+        work = partial(self.index.search, queries, k, among=among)
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    def _version(self) -> str:
+        """What the queries depend on besides the words."""
+        return "" if isinstance(self.encoder, TextEncoder) else self._side.version
+
+    def _check(self, rows: Matrix) -> None:
+        if rows.shape[1] != self.encoder.dim:
+            raise DimensionMismatch(expected=self.encoder.dim, got=rows.shape[1])
+
+
+class OpenEncoder(Protocol):
+    """Opens an encoder by name, as `feira.engine.registry.open_encoder` does."""
+
+    def __call__(self, name: str, *, models_dir: Path, threads: int) -> Encoder:
+        """Return a ready encoder."""
+
+
+def load_encoder(name: str, config: EngineConfig, open_encoder: OpenEncoder) -> Encoder:
+    """Return an encoder that has seen its first photo; takes a while.
+
+    Raises:
+        Misconfigured: there is no such encoder.
+        ManifestError: the model's folder is incomplete or altered.
+    """
+    encoder = open_encoder(name, models_dir=config.models_dir, threads=1)
+    # The first call allocates and plans; nobody should wait for that.
+    size = encoder.input_size
+    encoder.encode_images([np.linspace(0, 255, size * size * 3).astype(np.uint8).reshape(size, size, 3)])
+    return encoder

@@ -1,0 +1,82 @@
+"""Words through the engine: as queries for pictures, and as vectors of their own."""
+
+from dataclasses import replace
+
+import httpx
+import msgspec
+import numpy as np
+import pytest
+
+from feira.core.errors import DimensionMismatch, EncoderChanged, NoTextSide
+from feira.core.testing.photos import photo_bytes
+from feira.engine import wire
+from feira.engine.config import EngineConfig
+from tests.engine.conftest import RunningEngine, StartEngine
+from tests.engine.encoders import NamedColours, open_test_encoder
+from tests.engine.shop_tables import SqliteTables
+
+
+@pytest.fixture
+def dual(config: EngineConfig, start_engine: StartEngine) -> RunningEngine:
+    """An engine whose encoder knows words itself."""
+    return start_engine(replace(config, encoder="named-colours"), open_encoder=open_test_encoder)
+
+
+def test_words_find_the_photos_that_show_them(dual: RunningEngine, sqlite_tables: SqliteTables) -> None:
+    photos = dual.client.encode([photo_bytes(colour) for colour in ((250, 10, 10), (10, 250, 10), (10, 10, 250))])
+    seq = sqlite_tables.append([1, 2, 3], photos.rows, encoder_id=photos.encoder_id)
+    assert dual.client.wait_for(seq, 5.0)
+    asked = dual.client.encode_texts(["a green thing", "blue"])
+    assert asked.encoder_id == "named-colours"
+    found = dual.client.search(asked.rows, 1, encoder_id=asked.encoder_id)
+    assert [hits[0].photo_id for hits in found] == [2, 3]
+
+
+def test_many_texts_come_back_in_order_and_none_gives_no_rows(dual: RunningEngine) -> None:
+    texts = [f"{['red', 'green', 'blue'][number % 3]} {number}" for number in range(300)]
+    assert np.array_equal(dual.client.encode_texts(texts).rows, NamedColours().encode_texts(texts))
+    assert dual.client.encode_texts([]).rows.shape == (0, 64)
+
+
+def test_a_text_is_encoded_once(dual: RunningEngine) -> None:
+    for _time in range(3):
+        dual.client.encode_texts(["red", "blue"])
+    page = httpx.get(f"{dual.url}/metrics").text
+    assert 'feira_engine_encoded_total{encoder="named-colours",of="queries"} 2.0' in page
+    assert 'feira_engine_remembered_total{encoder="named-colours",of="queries"} 4.0' in page
+
+
+@pytest.mark.parametrize("text", ["", "red\ud800", "x" * 50_000, "\x00"])
+def test_odd_texts_are_taken(dual: RunningEngine, text: str) -> None:
+    assert dual.client.encode_texts([text]).rows.shape == (1, 64)
+
+
+def test_texts_beyond_the_limits_are_refused_by_the_engine_itself(dual: RunningEngine) -> None:
+    for texts in (["x" * 2_001], ["x"] * 257):
+        body = msgspec.msgpack.encode(wire.TextsRequest(texts=texts))
+        answer = httpx.post(f"{dual.url}/encode-texts", content=body, headers={"content-type": wire.MSGPACK})
+        assert answer.status_code == 422
+
+
+def test_an_encoder_is_answered_for_by_name_only_when_it_is_served(dual: RunningEngine) -> None:
+    assert dual.client.encode_texts(["red"], encoder_id="named-colours").encoder_id == "named-colours"
+    for ask in (dual.client.encode_texts, dual.client.encode):
+        with pytest.raises(EncoderChanged) as caught:
+            ask([], encoder_id="another@1")
+        assert caught.value.facts["encoder_id"] == "named-colours"
+
+
+def test_an_encoder_without_words_says_so(config: EngineConfig, start_engine: StartEngine) -> None:
+    plain = start_engine(replace(config, encoder="histogram-64"), open_encoder=open_test_encoder)
+    with pytest.raises(NoTextSide):
+        plain.client.encode_texts(["red"])
+    body = msgspec.msgpack.encode(wire.TextsRequest(texts=["red"]))
+    answer = httpx.post(f"{plain.url}/encode-texts", content=body, headers={"content-type": wire.MSGPACK})
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_text_side")
+
+
+def test_an_encoder_without_classifiers_gives_no_tags(dual: RunningEngine) -> None:
+    rows = dual.client.encode_texts(["red", "blue"]).rows
+    assert dual.client.tags(rows) == [[], []]
+    with pytest.raises(DimensionMismatch):
+        dual.client.tags(rows[:, :5])
