@@ -24,5 +24,7 @@ for _name in [name for name in os.environ if name.startswith("FEIRA_") and not n
     del os.environ[_name]
 os.environ["FEIRA_DATA_DIR"] = str(DATA)
 os.environ["FEIRA_ENGINE_URL"] = f"http://127.0.0.1:{ENGINE_PORT}"
+# A thread that writes on its own has no place in a test's transaction.
+os.environ["FEIRA_SEARCH_LOG_DELAY_S"] = "0"
 if _database := os.environ.get("FEIRA_TEST_DATABASE_URL"):
     os.environ["FEIRA_DATABASE_URL"] = _database

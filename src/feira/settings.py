@@ -93,6 +93,22 @@ class Settings(BaseSettings):
     )
     engine_threads: int = Field(0, ge=0, description="Threads for encoding. 0: one per core.")
 
+    # Feedback
+    feedback_half_life_days: float = Field(
+        60.0, gt=0, description="A judgement of a result counts half as much after this many days."
+    )
+    feedback_keep_days: int = Field(
+        400, gt=0, description="Days after which searches, clicks and judgements are deleted."
+    )
+    search_log_delay_s: float = Field(
+        2.0,
+        ge=0,
+        description="Searches are written down together, this often, in seconds. 0: each within its own request.",
+    )
+    search_log_share: float = Field(
+        1.0, ge=0, le=1, description="Share of searches that is written down for statistics, drawn by chance."
+    )
+
     # Work and servers
     web_workers: int = Field(2, gt=0, description="Web processes started by `feira web`.")
     web_threads: int = Field(4, gt=0, description="Threads per web process.")

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("feira.shop.web.urls")),
     path("search/", include("feira.shop.search.urls")),
     path("", include("feira.shop.feed.urls")),
+    path("feedback/", include("feira.shop.feedback.urls")),
     path("photos/", include("feira.shop.photos.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("account/", include("feira.shop.accounts.urls")),
