@@ -22,7 +22,7 @@ class TestScalarIndex(IndexConformance):
         return ScalarIndex(dim)
 
     def reopen(self, folder: Path, dim: int) -> Index:
-        return ScalarIndex.load(folder, dim=dim)
+        return ScalarIndex(dim).fill_from(folder)
 
 
 def peaked_rows(count: int, dim: int, seed: int) -> Matrix:

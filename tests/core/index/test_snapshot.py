@@ -127,4 +127,4 @@ def test_arrays_with_code_inside_are_refused(tmp_path: Path) -> None:
     filled().save(tmp_path)
     np.save(tmp_path / "codes.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(SnapshotCorrupt):
-        ScalarIndex.load(tmp_path, dim=8)
+        ScalarIndex(8).fill_from(tmp_path)

@@ -111,7 +111,7 @@ def open_snapshot(root: Path) -> tuple[ExactIndex | ScalarIndex, SnapshotManifes
         path = folder / Path(name).name
         if not path.is_file() or _sha256(path) != expected:
             raise _corrupt(folder, f"{name} is missing or altered")
-    index = _KINDS[manifest.kind].load(folder, dim=manifest.dim)
+    index = _KINDS[manifest.kind](manifest.dim).fill_from(folder)
     if len(index) != manifest.count or index.checksum() != manifest.checksum:
         raise _corrupt(folder, "its arrays are not those its manifest speaks of")
     return index, manifest
