@@ -1,0 +1,1 @@
+"""Learning in closed form: plain NumPy, small enough for the shop itself."""
