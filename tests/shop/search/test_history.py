@@ -18,7 +18,9 @@ def names(account: Account) -> list[str]:
     return list(history.past_searches_of(account).values_list("name", flat=True))
 
 
-def test_searches_are_remembered_for_their_account_alone(account: Account, browser_of: Callable[[Account], Client]):
+def test_searches_are_remembered_for_their_account_alone(
+    account: Account, browser_of: Callable[[Account], Client]
+) -> None:
     make_listing(title="Red boots")
     browser = browser_of(account)
     for text in ("boots", "red+boots", "boots"):
@@ -30,14 +32,14 @@ def test_searches_are_remembered_for_their_account_alone(account: Account, brows
     assert "red, boots" not in browser_of(make_account()).get("/search/past/").content.decode()
 
 
-def test_guests_leave_no_trace(client: Client):
+def test_guests_leave_no_trace(client: Client) -> None:
     client.get("/search/?q=boots")
     assert not PastSearch.objects.exists()
     assert client.get("/search/past/").status_code == 302
     assert client.get("/api/v1/me/search-history/").status_code == 401
 
 
-def test_one_may_stop_it_and_forget(account: Account, browser_of: Callable[[Account], Client]):
+def test_one_may_stop_it_and_forget(account: Account, browser_of: Callable[[Account], Client]) -> None:
     browser = browser_of(account)
     for text in ("boots", "hats"):
         browser.get(f"/search/?q={text}")
@@ -54,7 +56,7 @@ def test_one_may_stop_it_and_forget(account: Account, browser_of: Callable[[Acco
     assert names(account) == []
 
 
-def test_nobody_forgets_for_another(account: Account, browser_of: Callable[[Account], Client]):
+def test_nobody_forgets_for_another(account: Account, browser_of: Callable[[Account], Client]) -> None:
     history.remember(account=account, query=SearchQuery(text="boots"), name="boots", total=1)
     stranger = browser_of(make_account())
     stranger.post(f"/search/past/{PastSearch.objects.get().pk}/forget/")
@@ -62,7 +64,7 @@ def test_nobody_forgets_for_another(account: Account, browser_of: Callable[[Acco
     assert names(account) == ["boots"]
 
 
-def test_the_oldest_falls_off_the_end(account: Account, monkeypatch: pytest.MonkeyPatch):
+def test_the_oldest_falls_off_the_end(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "MOST_KEPT", 3)
     for number in range(5):
         history.remember(account=account, query=SearchQuery(text=f"boots {number}"), name=f"boots {number}", total=0)

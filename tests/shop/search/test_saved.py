@@ -32,7 +32,7 @@ def let_the_beat_work() -> None:
         jobs.run_until_idle(["default"])
 
 
-def test_a_new_listing_that_answers_is_counted_and_mailed_once(account: Account):
+def test_a_new_listing_that_answers_is_counted_and_mailed_once(account: Account) -> None:
     search = save_search(account=account, query=SearchQuery(text="red boots"), name="Boots")
     long_ago(search)
     make_listing(title="Red boots from Porto")
@@ -49,7 +49,7 @@ def test_a_new_listing_that_answers_is_counted_and_mailed_once(account: Account)
     assert len(mail.outbox) == 1
 
 
-def test_what_was_there_before_is_no_find(account: Account):
+def test_what_was_there_before_is_no_find(account: Account) -> None:
     listing = make_listing(title="Red boots")
     type(listing).objects.filter(pk=listing.pk).update(published_at=timezone.now() - timedelta(days=3))
     long_ago(save_search(account=account, query=SearchQuery(text="boots")))
@@ -58,7 +58,7 @@ def test_what_was_there_before_is_no_find(account: Account):
     assert mail.outbox == []
 
 
-def test_own_listings_are_no_finds():
+def test_own_listings_are_no_finds() -> None:
     seller = make_seller()
     assert seller.account is not None
     long_ago(save_search(account=seller.account, query=SearchQuery(text="boots")))
@@ -67,7 +67,7 @@ def test_own_listings_are_no_finds():
     assert not Find.objects.exists()
 
 
-def test_who_wants_no_mail_still_sees_the_count(account: Account):
+def test_who_wants_no_mail_still_sees_the_count(account: Account) -> None:
     long_ago(save_search(account=account, query=SearchQuery(text="boots"), alerts=SavedSearch.Alerts.NEVER))
     make_listing(title="Red boots")
     let_the_beat_work()
@@ -75,7 +75,7 @@ def test_who_wants_no_mail_still_sees_the_count(account: Account):
     assert mail.outbox == []
 
 
-def test_daily_finds_wait_for_the_end_of_their_day_and_come_together(account: Account):
+def test_daily_finds_wait_for_the_end_of_their_day_and_come_together(account: Account) -> None:
     search = save_search(account=account, query=SearchQuery(text="boots"), alerts=SavedSearch.Alerts.DAILY)
     long_ago(search)
     make_listing(title="Red boots")
@@ -90,7 +90,7 @@ def test_daily_finds_wait_for_the_end_of_their_day_and_come_together(account: Ac
     assert "Green boots" in str(message.body)
 
 
-def test_a_find_that_was_sold_before_the_mail_is_not_told_of(account: Account):
+def test_a_find_that_was_sold_before_the_mail_is_not_told_of(account: Account) -> None:
     long_ago(save_search(account=account, query=SearchQuery(text="boots")))
     listing = make_listing(title="Red boots")
     tasks.look_and_tell()
@@ -101,7 +101,7 @@ def test_a_find_that_was_sold_before_the_mail_is_not_told_of(account: Account):
     assert searches_of(account)[0].new == 0
 
 
-def test_opening_a_search_marks_its_finds_as_seen(account: Account, browser_of: Callable[[Account], Client]):
+def test_opening_a_search_marks_its_finds_as_seen(account: Account, browser_of: Callable[[Account], Client]) -> None:
     search = save_search(account=account, query=SearchQuery(text="boots"))
     long_ago(search)
     make_listing(title="Red boots")
@@ -112,7 +112,7 @@ def test_opening_a_search_marks_its_finds_as_seen(account: Account, browser_of: 
     assert "1 new find" not in browser.get("/search/saved/").content.decode()
 
 
-def test_a_query_is_kept_once_and_without_its_page(account: Account):
+def test_a_query_is_kept_once_and_without_its_page(account: Account) -> None:
     query = query_of("q=boots&max_price=20&after=abc")
     first = save_search(account=account, query=query)
     assert save_search(account=account, query=query.changed()).pk == first.pk
@@ -120,7 +120,7 @@ def test_a_query_is_kept_once_and_without_its_page(account: Account):
     assert first.name == "boots"
 
 
-def test_there_is_an_end_to_what_one_may_keep(account: Account):
+def test_there_is_an_end_to_what_one_may_keep(account: Account) -> None:
     for number in range(MOST_SAVED):
         save_search(account=account, query=SearchQuery(text=f"boots {number}"))
     with pytest.raises(TooManySaved):
@@ -128,7 +128,7 @@ def test_there_is_an_end_to_what_one_may_keep(account: Account):
     assert SavedSearch.objects.count() == MOST_SAVED
 
 
-def test_the_button_keeps_the_search_and_says_so(account: Account, browser_of: Callable[[Account], Client]):
+def test_the_button_keeps_the_search_and_says_so(account: Account, browser_of: Callable[[Account], Client]) -> None:
     make_listing(title="Red boots")
     browser = browser_of(account)
     assert "Save this search" in browser.get("/search/?q=boots").content.decode()
@@ -140,7 +140,7 @@ def test_the_button_keeps_the_search_and_says_so(account: Account, browser_of: C
     assert "Look for something first" in refused.content.decode()
 
 
-def test_the_link_in_the_mail_ends_the_alerts_without_signing_in(account: Account, client: Client):
+def test_the_link_in_the_mail_ends_the_alerts_without_signing_in(account: Account, client: Client) -> None:
     search = save_search(account=account, query=SearchQuery(text="boots"))
     long_ago(search)
     make_listing(title="Red boots")
@@ -159,7 +159,7 @@ def test_the_link_in_the_mail_ends_the_alerts_without_signing_in(account: Accoun
 
 def test_nobody_reaches_the_searches_of_another(
     account: Account, browser_of: Callable[[Account], Client], client: Client
-):
+) -> None:
     search = save_search(account=account, query=SearchQuery(text="boots"))
     pages = [("get", ""), ("post", "change/"), ("post", "forget/")]
     for method, rest in pages:
@@ -174,7 +174,9 @@ def test_nobody_reaches_the_searches_of_another(
     assert SavedSearch.objects.get().name == "boots"
 
 
-def test_a_program_keeps_renames_and_gives_up_a_search(account: Account, browser_of: Callable[[Account], Client]):
+def test_a_program_keeps_renames_and_gives_up_a_search(
+    account: Account, browser_of: Callable[[Account], Client]
+) -> None:
     browser = browser_of(account)
     made = browser.post("/api/v1/me/searches/", {"parameters": "q=boots&max_price=20"}, "application/json")
     assert made.status_code == 201

@@ -29,25 +29,25 @@ def texts(typed: str, account: Account | None = None, *, kind: str = "words") ->
     return [one.text for one in suggestions_for(typed, account or GUEST) if one.kind == kind]
 
 
-def test_the_last_word_is_completed_the_most_frequent_first():
+def test_the_last_word_is_completed_the_most_frequent_first() -> None:
     assert texts("dre") == ["dresses", "dress", "dresser"]
     assert texts("summer dre") == ["summer dresses", "summer dress", "summer dresser"]
 
 
-def test_words_of_drafts_are_never_offered():
+def test_words_of_drafts_are_never_offered() -> None:
     assert texts("dread") == []
 
 
-def test_short_beginnings_numbers_and_unwanted_words_are_left_alone():
+def test_short_beginnings_numbers_and_unwanted_words_are_left_alone() -> None:
     assert [texts(typed) for typed in ("d", "", "12", "coat -dre")] == [[], [], [], []]
 
 
-def test_categories_lead_to_their_listings():
+def test_categories_lead_to_their_listings() -> None:
     (category,) = [one for one in suggestions_for("dresses", GUEST) if one.kind == "category"]
     assert category.query.to_url() == "category=clothing%2Fdresses"
 
 
-def test_an_own_past_search_comes_first_and_is_shown_to_nobody_else(account: Account):
+def test_an_own_past_search_comes_first_and_is_shown_to_nobody_else(account: Account) -> None:
     history.remember(
         account=account, query=SearchQuery(text="dress for ana", sort="cheapest"), name="dress for ana", total=1
     )
@@ -57,7 +57,7 @@ def test_an_own_past_search_comes_first_and_is_shown_to_nobody_else(account: Acc
     assert "dress for ana" not in texts("dress", kind="past")
 
 
-def test_the_page_and_the_api_say_the_same(client: Client):
+def test_the_page_and_the_api_say_the_same(client: Client) -> None:
     page = client.get("/search/suggest/?q=dress").content.decode()
     rows = client.get("/api/v1/search/suggestions/?q=dress").json()["results"]
     assert all(f"<span>{row['text']}</span>" in page for row in rows)
@@ -65,13 +65,15 @@ def test_the_page_and_the_api_say_the_same(client: Client):
     assert client.get("/api/v1/search/suggestions/").status_code == 400
 
 
-def test_a_pause_brings_pictures(client: Client):
+def test_a_pause_brings_pictures(client: Client) -> None:
     page = client.get("/search/suggest/?q=summer+dress&pictures=1").content.decode()
     assert "Summer dress" in page
     assert "<img" in page
     assert client.get("/search/suggest/?q=&pictures=1").content.decode().strip() == ""
 
 
-def test_what_is_typed_is_shown_as_text(client: Client, browser_of: Callable[[Account], Client], account: Account):
+def test_what_is_typed_is_shown_as_text(
+    client: Client, browser_of: Callable[[Account], Client], account: Account
+) -> None:
     history.remember(account=account, query=SearchQuery(text="<b>x"), name="<b>x</b>", total=0)
     assert "<b>" not in browser_of(account).get("/search/suggest/?q=<b>x").content.decode()

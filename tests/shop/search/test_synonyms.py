@@ -17,7 +17,7 @@ def found_for(text: str) -> set[str]:
 
 
 @pytest.mark.django_db
-def test_who_looks_for_one_word_finds_the_others_and_phrases_too():
+def test_who_looks_for_one_word_finds_the_others_and_phrases_too() -> None:
     for title in ("White trainers", "Grey sneakers", "Old running shoes", "Running water", "Leather shoes"):
         make_listing(title=title)
     assert found_for("trainers") == {"White trainers"}
@@ -28,7 +28,7 @@ def test_who_looks_for_one_word_finds_the_others_and_phrases_too():
 
 
 @pytest.mark.django_db
-def test_what_is_unwanted_is_unwanted_by_every_name():
+def test_what_is_unwanted_is_unwanted_by_every_name() -> None:
     for title in ("White trainers", "Grey sneakers", "Leather shoes"):
         make_listing(title=title)
     SynonymGroup.objects.create(words="trainers\nsneakers")
@@ -38,7 +38,7 @@ def test_what_is_unwanted_is_unwanted_by_every_name():
 
 
 @pytest.mark.django_db
-def test_a_one_way_group_leads_from_its_first_word_only():
+def test_a_one_way_group_leads_from_its_first_word_only() -> None:
     for title in ("Sofa", "Chaise longue"):
         make_listing(title=title)
     SynonymGroup.objects.create(words="sofa\nchaise longue", is_one_way=True)
@@ -46,12 +46,12 @@ def test_a_one_way_group_leads_from_its_first_word_only():
     assert found_for('"chaise longue"') == {"Chaise longue"}
 
 
-def test_groups_that_share_a_word_add_up():
+def test_groups_that_share_a_word_add_up() -> None:
     table = table_of([SynonymGroup(words="sofa\ncouch"), SynonymGroup(words="couch\nsettee")])
     assert table[("couch",)] == (("sofa",), ("settee",))
 
 
-def test_a_group_of_one_word_is_refused():
+def test_a_group_of_one_word_is_refused() -> None:
     with pytest.raises(ValidationError) as caught:
         SynonymGroup(words="sofa\nSofa\n!!").clean()
     assert "words" in caught.value.message_dict

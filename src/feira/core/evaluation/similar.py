@@ -1,7 +1,7 @@
 """How well does an encoder find photos of the same kind? Measured on folders whose subfolders are the classes."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def evaluate_similar(
         raise SourceError(f"{gallery} holds {len(gallery_files)} photos; at least {NEIGHBOURS} are needed to search.")
     files = [*gallery_files, *query_files]
     started = time.perf_counter()
-    rows = np.concatenate(list(_encoded([path for path, _ in files], encoder, progress)))
+    rows = encoded_photos([path for path, _ in files], encoder, progress=progress)
     elapsed = time.perf_counter() - started
     index = ExactIndex(encoder.dim)
     index.add(range(len(gallery_files)), rows[: len(gallery_files)])
@@ -120,9 +120,18 @@ def labelled_photos(folder: Path) -> list[tuple[Path, str]]:
     return photos
 
 
-def _encoded(paths: Sequence[Path], encoder: Encoder, progress: Progress | None) -> Iterator[Matrix]:
+def encoded_photos(paths: Sequence[Path], encoder: Encoder, *, progress: Progress | None = None) -> Matrix:
+    """Return one unit row per photo file, decoded as the engine does it.
+
+    Raises:
+        InvalidImage: a photo is damaged.
+    """
+    parts = [np.empty((0, encoder.dim), dtype=np.float32)]
     for start in range(0, len(paths), _BATCH):
         batch = paths[start : start + _BATCH]
-        yield encoder.encode_images([decode_for_encoder(path.read_bytes(), encoder.input_size) for path in batch])
+        parts.append(
+            encoder.encode_images([decode_for_encoder(path.read_bytes(), encoder.input_size) for path in batch])
+        )
         if progress is not None:
             progress(start + len(batch), len(paths))
+    return np.concatenate(parts)
