@@ -71,9 +71,9 @@ def test_a_packed_bridge_answers_as_before():
     assert bridge.pack() == bridge.pack()
 
 
-def test_ties_share_the_best_place():
-    bridge = fit_bridge(summed(IMAGES, TEXTS), **NAMES)
-    assert reciprocal_ranks(bridge, NEW_TEXTS[:2], NEW_IMAGES[[0, 0]]) == [1.0, 1.0]
+def test_ties_share_the_mean_of_their_places_so_that_a_bridge_to_nowhere_gains_nothing():
+    nowhere = Bridge(**NAMES, matrix=np.zeros((24, 16), np.float32), centre=np.zeros(16, np.float32))
+    assert reciprocal_ranks(nowhere, NEW_TEXTS[:3], NEW_IMAGES[:3]) == [0.5, 0.5, 0.5]
 
 
 def test_with_few_pairs_the_prior_carries_and_is_chosen():
@@ -88,8 +88,9 @@ def test_with_few_pairs_the_prior_carries_and_is_chosen():
 
 
 def test_a_prior_that_misleads_is_not_chosen():
-    opposite = summed(IMAGES, -TEXTS)
-    _, facts = choose_bridge(summed(IMAGES, TEXTS), **NAMES, texts=NEW_TEXTS, images=NEW_IMAGES, prior=opposite)
+    turned = unit(TEXTS @ np.linalg.qr(RNG.normal(size=(16, 16)))[0])
+    misleading = PairSums.empty(24, 16).plus(summed(IMAGES, turned), share=100.0)
+    _, facts = choose_bridge(summed(IMAGES, TEXTS), **NAMES, texts=NEW_TEXTS, images=NEW_IMAGES, prior=misleading)
     assert facts["prior_share"] == 0
 
 

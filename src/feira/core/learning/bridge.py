@@ -95,7 +95,7 @@ def fit_bridge(
         ValueError: the sums are over nothing.
     """
     within, across, among_texts = sums.centred()
-    weights: Doubles = np.linalg.solve(within + image_ridge * np.eye(len(within)), across)
+    weights = np.asarray(np.linalg.solve(within + image_ridge * np.eye(len(within)), across), dtype=np.float64)
     matrix: Doubles = weights @ power_of(among_texts, -0.5, ridge=text_ridge)
     # The scale means nothing to a query; this one keeps half precision far from its limits.
     matrix /= max(float(np.abs(matrix).max()), 1e-30)
@@ -110,14 +110,15 @@ def fit_bridge(
 def reciprocal_ranks(bridge: Bridge, texts: Matrix, images: Matrix) -> list[float]:
     """Search each text among all the images; one over the place of its own image, whose row has the same number.
 
-    Photos that score exactly alike share the best of their places.
+    Photos that score exactly alike share the mean of their places, so that a bridge to nowhere gains nothing.
     """
     queries = bridge.to_image_space(texts)
     ranks = []
     for start in range(0, len(queries), 256):
         scores = queries[start : start + 256] @ images.T
         own = np.take_along_axis(scores, np.arange(start, start + len(scores))[:, None], axis=1)
-        ranks += (1.0 / (1 + np.count_nonzero(scores > own, axis=1))).tolist()
+        better, alike = np.count_nonzero(scores > own, axis=1), np.count_nonzero(scores == own, axis=1)
+        ranks += (1.0 / (1 + better + (alike - 1) / 2)).tolist()
     return ranks
 
 

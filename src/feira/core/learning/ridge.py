@@ -113,6 +113,6 @@ def ridge_regression(sums: PairSums, *, ridge: float) -> tuple[Doubles, Doubles]
     if ridge <= 0:
         raise ValueError(f"ridge is {ridge}; it has to be above zero, so that there is one answer.")
     within, across, _ = sums.centred()
-    weights: Doubles = np.linalg.solve(within + ridge * np.eye(len(within)), across)
+    weights = np.asarray(np.linalg.solve(within + ridge * np.eye(len(within)), across), dtype=np.float64)
     offset: Doubles = (sums.second - sums.first @ weights) / sums.weight
     return weights, offset
