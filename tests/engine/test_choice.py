@@ -12,7 +12,7 @@ from feira.core.errors import ManifestError, Misconfigured
 from feira.core.testing.photos import photo_pixels
 from feira.engine import database, log
 from feira.engine.config import choose_encoder, chosen_encoder, config_from_settings
-from feira.engine.registry import list_encoders, open_encoder
+from feira.engine.registry import list_encoders, list_models, open_encoder
 from feira.settings import Settings
 from tests.shared_files import SHARED, needs_shared
 
@@ -51,9 +51,11 @@ def test_a_model_folder_becomes_an_encoder(tmp_path: Path) -> None:
     assert (card.kind, card.dim, card.is_valid, card.licence) == ("onnx", 1280, True, "Apache-2.0")
     assert "google-coral" in card.source
     assert card.encoder_id == "mobilenet_v2_1.0_224@d9cb3c82"
-    # A folder with another kind of model is listed with the reason why it cannot be used.
-    assert not cards["minilm"].is_valid
-    assert "input" in cards["minilm"].fault
+    # A model of texts alone is known, but is no encoder that could be served.
+    assert "minilm" not in cards
+    assert {card.name: card.kind for card in list_models(SHARED / "models")}["minilm"] == "text"
+    with pytest.raises(Misconfigured, match="sees no pictures"):
+        open_encoder("minilm", models_dir=SHARED / "models")
 
     encoder = open_encoder("mobilenet_v2", models_dir=SHARED / "models")
     rows = encoder.encode_images([photo_pixels()])

@@ -1,35 +1,47 @@
-"""Which encoders there are: the built-in descriptors and every model folder with a manifest."""
+"""Which encoders there are: the built-in ones and every model folder with a manifest."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from feira.core.encoders.descriptors import DescriptorEncoder
-from feira.core.encoders.manifest import MANIFEST_NAME, read_manifest
+from feira.core.encoders.dual import DualEncoder
+from feira.core.encoders.golden import check_golden
+from feira.core.encoders.manifest import MANIFEST_NAME, ModelManifest, read_manifest
 from feira.core.encoders.onnx import OnnxEncoder
 from feira.core.encoders.protocol import Encoder
+from feira.core.encoders.sessions import Arithmetic, Device, arithmetic_of
 from feira.core.errors import ManifestError, Misconfigured
 from feira.engine.config import DEFAULT_ENCODER
 
-__all__ = ["DEFAULT_ENCODER", "EncoderCard", "list_encoders", "open_encoder"]
+__all__ = ["DEFAULT_ENCODER", "EncoderCard", "list_encoders", "list_models", "model_folder", "open_encoder"]
+
+Kind = Literal["builtin", "onnx", "dual", "text", "torch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderCard:
     """What is known of an encoder without running it.
 
-    `fault` says why it cannot be used, empty when it can; `encoder_id` and `dim` of a faulty one are empty and 0.
-    `path` is the model folder, None for the built-in encoder.
+    Attributes:
+        name: of its folder, or of the built-in encoder.
+        kind: `dual` sees and reads, `text` only reads and cannot be served alone.
+        encoder_id, dim: empty and 0 when it is faulty.
+        arithmetic: what its weights calculate in.
+        path: the model folder, None for the built-in encoder.
+        metrics: figures that its maker states.
+        fault: why it cannot be used; empty when it can.
     """
 
     name: str
-    kind: Literal["builtin", "onnx"]
+    kind: Kind
     encoder_id: str = ""
     dim: int = 0
     licence: str = ""
     source: str = ""
+    arithmetic: Arithmetic | Literal[""] = ""
     path: Path | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
 
     @property
@@ -38,9 +50,8 @@ class EncoderCard:
         return not self.fault
 
 
-def list_encoders(models_dir: Path) -> list[EncoderCard]:
+def list_models(models_dir: Path) -> list[EncoderCard]:
     """Return the built-in encoder and one card per model folder, by name; files are checked, models not loaded."""
-    folders = sorted(path.parent for path in models_dir.glob(f"*/{MANIFEST_NAME}"))
     builtin = DescriptorEncoder()
     card = EncoderCard(
         name=DEFAULT_ENCODER,
@@ -49,56 +60,116 @@ def list_encoders(models_dir: Path) -> list[EncoderCard]:
         dim=builtin.dim,
         licence="Apache-2.0",
         source="Feira: colour and shape by classical formulas, nothing learned",
+        arithmetic="float",
     )
-    return [card, *(_card_of(folder) for folder in folders)]
+    return [card, *(_card_of(models_dir / name) for name in _folder_names(models_dir))]
 
 
-def open_encoder(name: str, *, models_dir: Path, threads: int = 1) -> Encoder:
-    """Return a ready encoder.
+def list_encoders(models_dir: Path) -> list[EncoderCard]:
+    """Return the cards of everything that can be, or was meant to be, served: all but models of texts alone."""
+    return [card for card in list_models(models_dir) if card.kind != "text"]
+
+
+def model_folder(name: str, *, models_dir: Path) -> Path:
+    """Return the folder of a model.
+
+    Raises:
+        Misconfigured: there is none of this name.
+    """
+    folder = models_dir / name
+    if not name or Path(name).name != name or not (folder / MANIFEST_NAME).is_file():
+        there = ", ".join([DEFAULT_ENCODER, *_folder_names(models_dir)])
+        raise Misconfigured(
+            f"There is no encoder named {name!r} in {models_dir}; there are: {there}. "
+            "Choose one with `feira model use` or FEIRA_ENCODER, or fetch it with `feira model pull`.",
+            encoder=name,
+        )
+    return folder
+
+
+def open_encoder(name: str, *, models_dir: Path, threads: int = 1, device: Device = "auto") -> Encoder:
+    """Return a ready encoder; a `TextEncoder` too, when the model has a text side.
+
+    A model with golden answers gives them again first, and one that rounds its activations to 8 bits must have them.
 
     Args:
         name: `descriptors`, or the name of a folder in `models_dir`.
         threads: cores that one call may use, where the encoder's runtime has a say in it.
+        device: `auto` takes a GPU where there is one that the runtime can use.
 
     Raises:
-        Misconfigured: there is no encoder of this name.
-        ManifestError: there is, but its folder is incomplete or altered.
+        Misconfigured: there is no encoder of this name, it reads texts only, or its runtime is not installed.
+        ManifestError: there is, but its folder is incomplete or altered, or its answers are wrong on this processor.
     """
     if name == DEFAULT_ENCODER:
         return DescriptorEncoder()
-    folder = models_dir / name
-    if Path(name).name != name or not (folder / MANIFEST_NAME).is_file():
-        there = ", ".join(
-            [DEFAULT_ENCODER, *sorted(path.parent.name for path in models_dir.glob(f"*/{MANIFEST_NAME}"))]
+    manifest = read_manifest(model_folder(name, models_dir=models_dir))
+    if manifest.image is None:
+        raise Misconfigured(f"{name} turns texts into vectors and sees no pictures. Choose an encoder of pictures.")
+    encoder = _opened(manifest, threads=threads, device=device)
+    if manifest.golden is not None:
+        check_golden(encoder, manifest.golden)
+    elif _arithmetic(manifest) == "int8":
+        raise ManifestError(
+            f"{name} rounds its activations to 8 bits, which is wrong on some processors, and keeps no golden answers "
+            f"to tell. Compare it with its float32 twin: `feira model prove {name} --against TWIN`."
         )
+    return encoder
+
+
+def _opened(manifest: ModelManifest, *, threads: int, device: Device) -> Encoder:
+    if manifest.runtime == "torch":
+        return _torch_encoder(manifest, threads=threads, device=device)
+    kind = DualEncoder if manifest.text is not None else OnnxEncoder
+    return kind(manifest, threads=threads, device=device)
+
+
+def _torch_encoder(manifest: ModelManifest, *, threads: int, device: Device) -> Encoder:
+    try:
+        # Here and not above: most installations have no PyTorch, and it takes seconds to import.
+        from feira.core.encoders.torch_file import TorchEncoder  # noqa: PLC0415
+    except ImportError as error:
         raise Misconfigured(
-            f"There is no encoder named {name!r} in {models_dir}; there are: {there}. "
-            "Choose one with `feira model use` or FEIRA_ENCODER.",
-            encoder=name,
-        )
-    return OnnxEncoder(folder, threads=threads)
+            f"{manifest.name} is a PyTorch model and PyTorch is not installed ({error}). Install feira[torch], or "
+            "export the model where PyTorch is: `feira model export`."
+        ) from error
+    return TorchEncoder(manifest, threads=threads, device=device)
+
+
+def _folder_names(models_dir: Path) -> list[str]:
+    # Names that begin with a dot are downloads that have not come to their end.
+    return sorted(path.parent.name for path in models_dir.glob(f"*/{MANIFEST_NAME}") if path.parent.name[0] != ".")
 
 
 def _card_of(folder: Path) -> EncoderCard:
     try:
         manifest = read_manifest(folder)
+        arithmetic = _arithmetic(manifest)
     except ManifestError as error:
         return EncoderCard(name=folder.name, kind="onnx", path=folder, fault=error.message)
     return EncoderCard(
         name=folder.name,
-        kind="onnx",
+        kind=_kind_of(manifest),
         encoder_id=manifest.encoder_id,
         dim=manifest.dim,
         licence=manifest.licence,
-        source=_source_of(json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))),
+        source=manifest.source,
+        arithmetic=arithmetic,
         path=folder,
+        metrics=manifest.metrics,
     )
 
 
-def _source_of(facts: dict[str, Any]) -> str:
-    """Return where the manifest says that the model comes from, as one line."""
-    source = facts.get("source", "")
-    if isinstance(source, dict):
-        origin = source.get("repository") or source.get("package") or source.get("url") or ""
-        return " ".join(str(part) for part in (origin, source.get("file", "")) if part)
-    return str(source)
+def _kind_of(manifest: ModelManifest) -> Kind:
+    if manifest.image is None:
+        return "text"
+    if manifest.runtime == "torch":
+        return "torch"
+    return "dual" if manifest.text is not None else "onnx"
+
+
+def _arithmetic(manifest: ModelManifest) -> Arithmetic:
+    """Return the coarsest arithmetic of the model's sides."""
+    files = [side.weights for side in (manifest.image, manifest.text) if side is not None]
+    found: set[Arithmetic] = {arithmetic_of(file) for file in files if file.suffix == ".onnx"}
+    return "int8" if "int8" in found else "int8 weights" if "int8 weights" in found else "float"

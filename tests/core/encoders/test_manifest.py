@@ -16,23 +16,53 @@ def test_a_sound_manifest_is_read(model_folder: WriteModel) -> None:
         facts["files"]["model.onnx"]["onnxruntime_session_config"] = {"b": "2"}
 
     manifest = read_manifest(model_folder(change=change))
-    assert (manifest.name, manifest.dim, manifest.input_size, manifest.licence) == ("tiny", 1280, 224, "Apache-2.0")
-    assert (manifest.mean, manifest.std) == ((127.5, 127.5, 127.5), (127.5, 120.0, 127.5))
-    assert manifest.session_config == {"a": "1", "b": "2"}
-    assert manifest.encoder_id == f"tiny@{manifest.weights_sha256[:8]}"
+    side = manifest.image
+    assert side is not None
+    assert (manifest.name, manifest.dim, manifest.licence) == ("tiny", 1280, "Apache-2.0")
+    assert (side.pixels.size, side.pixels.shorter_side, manifest.runtime, manifest.text) == (224, 224, "onnx", None)
+    assert (side.pixels.mean, side.pixels.std) == ((127.5, 127.5, 127.5), (127.5, 120.0, 127.5))
+    assert side.settings == {"a": "1", "b": "2"}
+    assert manifest.encoder_id == f"tiny@{manifest.checksums['model.onnx'][:8]}"
 
 
 @needs_shared("models/mobilenet_v2")
 def test_the_manifest_of_the_default_model_is_read() -> None:
     manifest = read_manifest(SHARED / "models" / "mobilenet_v2")
-    assert (manifest.dim, manifest.input_size, manifest.input_name) == (1280, 224, "input")
-    assert manifest.session_config == {"session.disable_quant_qdq": "1"}
+    side = manifest.image
+    assert side is not None
+    assert side.head is not None
+    assert (side.dim, side.pixels.size, side.input_name) == (1280, 224, "input")
+    assert side.settings == {"session.disable_quant_qdq": "1"}
+    assert (side.head.classes, side.head.labels[0], side.head.labels[505]) == (1001, "background", "coffee mug")
+    assert (manifest.encoder_id, manifest.text) == ("mobilenet_v2_1.0_224@d9cb3c82", None)
 
 
 @needs_shared("models/minilm")
-def test_a_text_model_is_no_image_encoder() -> None:
-    with pytest.raises(ManifestError):
-        read_manifest(SHARED / "models" / "minilm")
+def test_a_model_of_texts_alone_is_read() -> None:
+    manifest = read_manifest(SHARED / "models" / "minilm")
+    side = manifest.text
+    assert side is not None
+    assert manifest.image is None
+    assert (side.ids_name, side.mask_name, side.types_name) == ("input_ids", "attention_mask", "")
+    assert (side.output_name, side.dim, side.max_tokens, side.padding) == ("sentence_embedding", 384, 256, "longest")
+    assert manifest.encoder_id == "all-MiniLM-L6-v2@bdccdf2a"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"resize": "area"},
+        {"crop": "pad with white"},
+        {"crop_share": 0.875},
+        {"colour_order": "BGR"},
+        {"layout": "NHWC", "shape": ["batch", 224, 224, 3]},
+    ],
+)
+def test_another_preparation_is_another_encoder(model_folder: WriteModel, change: Facts) -> None:
+    manifest = read_manifest(model_folder(change=lambda facts: facts["input"].update(change)))
+    mark, _, recipe = manifest.encoder_id.partition("-")
+    assert mark == f"tiny@{manifest.checksums['model.onnx'][:8]}"
+    assert len(recipe) == 4
 
 
 def remove(*path: str) -> Change:
@@ -68,11 +98,21 @@ def put(*path_and_value: Any) -> Change:
         (put("files", "model.onnx", "onnxruntime_session_config", {"a": 1}), "onnxruntime_session_config"),
         (remove("input"), "input"),
         (put("input", []), "input"),
-        (put("input", "layout", "NHWC"), "NHWC"),
-        (put("input", "dtype", "uint8"), "uint8"),
-        (put("input", "colour_order", "BGR"), "BGR"),
-        (put("input", "resize", "bicubic"), "bicubic"),
-        (put("input", "crop", "pad"), "pad"),
+        (put("input", "layout", "HWCN"), "HWCN"),
+        (put("input", "layout", "NHWC"), 'expected ["batch", size, size, 3]'),
+        (put("input", "dtype", "uint8"), "uint8 has no `mean`"),
+        (put("input", "dtype", "int8"), "int8"),
+        (put("input", "colour_order", "GBR"), "GBR"),
+        (put("input", "resize", "sinc"), "sinc"),
+        (put("input", "crop", "padded"), "padded"),
+        (put("input", "crop_share", 0), "crop_share"),
+        (put("input", "pad_colour", [0, 0, 256]), "pad_colour"),
+        (put("input", "file", "other.onnx"), "other.onnx"),
+        (put("files", "model.onnx", "sha256", "ABC"), "hexadecimal"),
+        (put("golden", {"file": "golden.npz"}), "golden.npz"),
+        (put("outputs", "embedding", "pool", "max"), "max"),
+        (put("outputs", "logits", {"shape": ["batch", 0]}), "number of classes"),
+        (put("outputs", "logits", {"shape": ["batch", 9], "labels": "names.txt"}), "names.txt"),
         (put("input", "shape", ["batch", 3, 224]), "shape"),
         (put("input", "shape", ["batch", 3, 224, 192]), "192"),
         (put("input", "shape", ["batch", 3, 0, 0]), "shape"),

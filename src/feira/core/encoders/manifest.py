@@ -1,166 +1,173 @@
-"""A model folder's own description, `model.json`: which files, which pixels in, which embedding out."""
+"""A model folder's own description, `model.json`: which files, which pixels or words in, which embedding out."""
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
+from feira.core.encoders.manifest_fields import Fields
+from feira.core.encoders.manifest_sides import read_image_side, read_text_side
+from feira.core.encoders.sides import ImageSide, TextSide
 from feira.core.errors import ManifestError
 
-MANIFEST_NAME = "model.json"
-_WEIGHTS_NAME = "model.onnx"
-_EMBEDDING_NAME = "embedding"
+MANIFEST_NAME: Final = "model.json"
+
+Runtime = Literal["onnx", "torch"]
+_RUNTIMES: Final[dict[str, Runtime]] = {".onnx": "onnx", ".pt2": "torch", ".pt": "torch", ".ts": "torch"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """Answers that a model must give again on whatever processor serves it.
+
+    Attributes:
+        file: an `.npz` with `images` and perhaps `texts`: unit rows of `feira.core.encoders.golden`'s probes.
+        floor: least cosine between a kept row and the present answer.
+    """
+
+    file: Path
+    floor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelManifest:
-    """An image encoder that has been read and whose files are what the manifest says.
+    """A model folder that has been read and whose files are what the manifest says.
 
     Attributes:
         name: the model's name, as in `mobilenet_v2_1.0_224`.
-        weights: path of the ONNX file.
-        weights_sha256: its checksum, verified.
-        input_name: name of the pixel input; float32, NCHW, RGB.
-        input_size: side of the square the model sees.
-        mean, std: per colour; the model sees `(pixel - mean) / std` of pixels from 0 to 255.
-        output_name: name of the embedding output.
-        dim: its length.
-        session_config: entries for the runtime's session options.
+        folder: where it lies.
+        image: how pictures go in; None for a model of texts alone.
+        text: how words go in; None for a model of pictures alone. With both, they share one space.
+        checksums: file name to verified SHA-256.
+        golden: answers it must give on every machine, if any were kept.
         licence: as the manifest states it, or an empty string.
+        source: where it comes from, one line, or an empty string.
+        metrics: figures that its maker states; what this shop measured is kept elsewhere.
     """
 
     name: str
-    weights: Path
-    weights_sha256: str
-    input_name: str
-    input_size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    output_name: str
-    dim: int
-    session_config: dict[str, str] = field(default_factory=dict)
+    folder: Path
+    image: ImageSide | None
+    text: TextSide | None
+    checksums: dict[str, str]
+    golden: Golden | None = None
     licence: str = ""
+    source: str = ""
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def dim(self) -> int:
+        """Length of every embedding."""
+        return (self.image or self._text()).dim
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs the weights."""
+        return _RUNTIMES[(self.image or self._text()).weights.suffix]
 
     @property
     def encoder_id(self) -> str:
-        """Name and first eight digits of the weights' checksum."""
-        return f"{self.name}@{self.weights_sha256[:8]}"
+        """Name and first eight digits of the weights' checksum, as in `mobilenet_v2_1.0_224@d9cb3c82`.
+
+        Four digits more stand for the preparation of pictures where it is another than the one that manifests could
+        state at first, so that a change of it is a change of the encoder.
+        """
+        side = self.image or self._text()
+        mark = f"{self.name}@{self.checksums[side.weights.name][:8]}"
+        if self.image is None or self.image.is_classic:
+            return mark
+        return f"{mark}-{hashlib.sha256(self.image.recipe.encode()).hexdigest()[:4]}"
+
+    def _text(self) -> TextSide:
+        assert self.text is not None  # noqa: S101  (a manifest without any side is refused when it is read)
+        return self.text
 
 
 def read_manifest(folder: Path) -> ModelManifest:
     """Read `model.json` in a model folder and check every file it lists against its SHA-256.
 
     Raises:
-        ManifestError: the folder is incomplete, a file was altered, or the description is not of an image encoder
-            that we can run.
+        ManifestError: the folder is incomplete, a file was altered, or the description is of nothing we can run.
     """
     path = folder / MANIFEST_NAME
+    facts = read_facts(path)
+    fields = Fields(path, facts)
+    files = fields.table("files")
+    checksums = {name: _verified(fields.inside("files").inside(name), folder, name) for name in files.facts}
+    has_image, has_text = "input" in facts, "text" in facts or "inputs" in facts
+    if not has_image and not has_text:
+        raise ManifestError(
+            f"{path} has neither `input` (pictures) nor `text` or `inputs` (words); see the reference of manifests.",
+            key="input",
+        )
+    image = read_image_side(fields, folder, checksums) if has_image else None
+    text = read_text_side(fields, folder, checksums, image=image) if has_text else None
+    for side in (image, text):
+        if side is not None and side.weights.suffix not in _RUNTIMES:
+            raise ManifestError(f"{path}: {side.weights.name} is of no kind we can run; {', '.join(_RUNTIMES)} are.")
+    if image is not None and text is not None and image.dim != text.dim:
+        raise ManifestError(
+            f"{path}: pictures have {image.dim} numbers and words {text.dim}; one space has one length."
+        )
+    return ModelManifest(
+        name=fields.text("name"),
+        folder=folder,
+        image=image,
+        text=text,
+        checksums=checksums,
+        golden=_golden(fields, folder, checksums),
+        licence=fields.text("licence") if "licence" in facts else "",
+        source=_source_of(facts.get("source", "")),
+        metrics=facts["metrics"] if isinstance(facts.get("metrics"), dict) else {},
+    )
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return the parsed `model.json`, unchecked but for being an object.
+
+    Raises:
+        ManifestError: it cannot be read.
+    """
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ManifestError(f"{path} cannot be read ({error.strerror}); a model folder holds one.") from error
     except ValueError as error:
         raise ManifestError(f"{path} is not JSON ({error}); restore it from where the model came from.") from error
-    reader = _Reader(path)
-    files = reader.table(facts, "files")
-    checksums = {name: _verified(reader, folder, name, files) for name in files}
-    if _WEIGHTS_NAME not in checksums:
-        raise ManifestError(f"{path} lists no {_WEIGHTS_NAME} under `files`; only ONNX models can be run.")
-    pixels = reader.table(facts, "input")
-    reader.expect(pixels, "layout", "NCHW")
-    reader.expect(pixels, "dtype", "float32")
-    reader.expect(pixels, "colour_order", "RGB")
-    reader.expect(pixels, "resize", "bilinear")
-    if not reader.text(pixels, "crop").startswith("centre square"):
-        raise ManifestError(f"{path}: `crop` is {pixels['crop']!r}; only a centre square can be prepared.")
-    shape = reader.shape(pixels, length=4)
-    if shape[1] != 3 or shape[2] != shape[3] or not _is_size(shape[2]):
-        raise ManifestError(f'{path}: the input has shape {shape}; expected ["batch", 3, size, size].')
-    output = reader.table(reader.table(facts, "outputs"), _EMBEDDING_NAME)
-    dim = reader.shape(output, length=2)[1]
-    if not _is_size(dim):
-        raise ManifestError(f"{path}: the embedding's length is {dim!r}; expected a whole number above zero.")
-    std = reader.colours(pixels, "std")
-    if min(std) <= 0:
-        raise ManifestError(f"{path}: `std` is {list(std)}; each must be above zero.")
-    return ModelManifest(
-        name=reader.text(facts, "name"),
-        weights=folder / _WEIGHTS_NAME,
-        weights_sha256=checksums[_WEIGHTS_NAME],
-        input_name=reader.text(pixels, "name"),
-        input_size=shape[2],
-        mean=reader.colours(pixels, "mean"),
-        std=std,
-        output_name=_EMBEDDING_NAME,
-        dim=dim,
-        session_config={
-            **reader.settings(facts, "onnxruntime_session_config"),
-            **reader.settings(files[_WEIGHTS_NAME], "onnxruntime_session_config"),
-        },
-        licence=reader.text(facts, "licence") if "licence" in facts else "",
-    )
+    if not isinstance(facts, dict):
+        raise ManifestError(f"{path} is not a JSON object; restore it from where the model came from.")
+    return facts
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Takes values of the expected type out of parsed JSON, or says which one is wrong."""
-
-    path: Path
-
-    def wrong(self, key: str, expected: str) -> ManifestError:
-        return ManifestError(f"{self.path}: `{key}` is missing or is not {expected}.", key=key)
-
-    def _get(self, facts: Any, key: str) -> Any:
-        return facts.get(key) if isinstance(facts, dict) else None
-
-    def table(self, facts: Any, key: str) -> dict[str, Any]:
-        value = self._get(facts, key)
-        if not isinstance(value, dict) or not value:
-            raise self.wrong(key, "an object with entries")
-        return value
-
-    def text(self, facts: Any, key: str) -> str:
-        value = self._get(facts, key)
-        if not isinstance(value, str) or not value:
-            raise self.wrong(key, "a text")
-        return value
-
-    def expect(self, facts: Any, key: str, expected: str) -> None:
-        if self.text(facts, key) != expected:
-            raise ManifestError(f"{self.path}: `{key}` is {facts[key]!r}; only {expected!r} can be run.", key=key)
-
-    def shape(self, facts: Any, *, length: int) -> list[Any]:
-        value = self._get(facts, "shape")
-        if not isinstance(value, list) or len(value) != length:
-            raise self.wrong("shape", f"a list of {length}")
-        return value
-
-    def colours(self, facts: Any, key: str) -> tuple[float, float, float]:
-        value = self._get(facts, key)
-        numeric = isinstance(value, list) and all(type(entry) in (int, float) for entry in value)
-        if not numeric or len(value) != 3:
-            raise self.wrong(key, "a list of three numbers")
-        red, green, blue = map(float, value)
-        return red, green, blue
-
-    def settings(self, facts: Any, key: str) -> dict[str, str]:
-        value = self._get(facts, key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict) or not all(isinstance(entry, str) for entry in value.values()):
-            raise self.wrong(key, "an object of texts")
-        return value
+def _golden(fields: Fields, folder: Path, checksums: dict[str, str]) -> Golden | None:
+    if "golden" not in fields.facts:
+        return None
+    inside = fields.table("golden")
+    name = inside.listed("file", checksums)
+    return Golden(file=folder / name, floor=inside.number("floor", default=0.99, least=0.0, most=1.0))
 
 
-def _verified(reader: _Reader, folder: Path, name: str, files: dict[str, Any]) -> str:
+def _source_of(source: Any) -> str:
+    """Return where the manifest says that the model comes from, as one line."""
+    if isinstance(source, dict):
+        origin = source.get("repository") or source.get("package") or source.get("url") or ""
+        return " ".join(str(part) for part in (origin, source.get("file", "")) if part)
+    return str(source)
+
+
+def _verified(fields: Fields, folder: Path, name: str) -> str:
     """Return the file's checksum, which is the one in the manifest."""
-    if Path(name).name != name or name in {".", ".."}:
-        raise ManifestError(f"{reader.path}: the file name {name!r} leaves the model folder.")
-    expected = reader.text(files[name], "sha256")
+    if Path(name).name != name or name in {".", ".."} or "\\" in name:
+        raise ManifestError(f"{fields.path}: the file name {name!r} leaves the model folder.")
+    expected = fields.text("sha256")
+    if not re.fullmatch(r"[0-9a-f]{64}", expected):
+        raise ManifestError(f"{fields.path}: the `sha256` of {name} is not 64 hexadecimal digits.", key="sha256")
     try:
-        with (folder / name).open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        facts = (folder / name).stat()
+        found = _sha256(folder / name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
     except OSError as error:
         raise ManifestError(f"{folder / name} is listed in {MANIFEST_NAME} but cannot be read.", file=name) from error
     if found != expected:
@@ -172,5 +179,8 @@ def _verified(reader: _Reader, folder: Path, name: str, files: dict[str, Any]) -
     return found
 
 
-def _is_size(value: Any) -> bool:
-    return type(value) is int and value > 0
+@lru_cache(maxsize=256)
+def _sha256(path: Path, _size: int, _mtime_ns: int, _inode: int) -> str:
+    """Return a file's SHA-256; one process reads an unchanged file once, for models are large."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
