@@ -94,16 +94,24 @@ def named_addresses() -> Iterator[tuple[str, URLPattern]]:
 
 def test_every_page_and_address_is_documented() -> None:
     documented = {
-        codes(row[0])[0] for under in ("Pages", "The API") for row in rows(HTTP, under=under) if codes(row[0])
+        codes(row[0])[0] for under in ("Pages", "The API", "Short addresses") for row in rows(HTTP, under=under) if codes(row[0])
     }
     assert documented - {"account_login"} == {name for name, _pattern in named_addresses()}
 
 
-@pytest.mark.parametrize("row", rows(HTTP, under="The API"), ids=lambda row: row[0])
-def test_an_api_address_leads_to_its_name_and_takes_its_methods(row: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("root", "row"),
+    [
+        (root, row)
+        for root, under in (("/api/v1/", "The API"), ("/api/", "Short addresses"))
+        for row in rows(HTTP, under=under)
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_an_api_address_leads_to_its_name_and_takes_its_methods(root: str, row: list[str]) -> None:
     for written in codes(row[1]):
         *methods, path = written.split()
-        found = resolve(f"/api/v1/{path.replace('ID', '7')}")
+        found = resolve(f"{root}{path.replace('ID', '7')}")
         assert found.view_name == codes(row[0])[0]
         view = getattr(found.func, "view_class", None) or getattr(found.func, "cls", None)
         if view is not None:

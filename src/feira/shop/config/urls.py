@@ -14,6 +14,7 @@ urlpatterns = [
     path("account/", include("feira.shop.accounts.urls")),
     path("account/", include("allauth.account.urls")),
     path("api/v1/", include("feira.shop.config.urls_api")),
+    path("api/", include("feira.shop.config.urls_short")),
     path("staff/admin/", admin.site.urls),
 ]
 

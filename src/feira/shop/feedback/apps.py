@@ -1,5 +1,7 @@
 """The app `feedback`."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class FeedbackConfig(AppConfig):
 
     name = "feira.shop.feedback"
     label = "feedback"
+
+    def ready(self) -> None:
+        """Let the team that reads feedback be made."""
+        import_module("feira.shop.feedback.teams")

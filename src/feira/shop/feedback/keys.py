@@ -12,7 +12,7 @@ MOST_WORD = 60
 
 _WORD = re.compile(r"(?<!\S)-?[^\W_]+|[^\W_]+")
 _UNWANTED_PHRASE = re.compile(r'(?<!\S)-"([^"]*)"')
-_PICTURE = re.compile(r"(?:photo|listing):\d{1,18}")
+_PICTURE = re.compile(r"(?:photo|listing):\d{1,19}")
 _ACCENT = re.compile("[\u0300-\u036f]")
 
 

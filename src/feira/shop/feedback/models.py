@@ -119,6 +119,7 @@ class Judgement(models.Model):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        permissions: ClassVar = [("download_feedback", "Can download what people judged and clicked")]
         indexes: ClassVar = [
             models.Index(fields=["query", "-at"], name="judgements_of_query"),
             models.Index(fields=["at"], name="judgement_by_time"),

@@ -1,18 +1,18 @@
 """Which listing a program means: by number, or by what it is called here or where it came from."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
+from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import listings_visible_to
 from feira.shop.photos.selectors import ROW_ID_MAX, Visitor
 
 MOST_NAME = 300
 _AT_ONCE = 200
-_FIELDS = ("reference", "picture_name")
 
 Name = int | str
 
@@ -41,14 +41,8 @@ def resolve_names(names: Iterable[Name], visitor: Visitor) -> Resolved:
     spelled = sorted({spelling for spellings in texts.values() for spelling in spellings})
     for start in range(0, len(spelled), _AT_ONCE):
         some = spelled[start : start + _AT_ONCE]
-        rows = visible.annotate(title_folded=Lower("title")).filter(
-            Q(title_folded__in=[spelling.lower() for spelling in some])
-            | Q(reference__in=some)
-            | Q(picture_name__in=some)
-        )
-        for pk, title, *others in rows.values_list("pk", "title_folded", *_FIELDS):
-            for called in (title, *others):
-                by_name[called.lower()].add(pk)
+        for called, pk in _called(visible, some):
+            by_name[called.lower()].add(pk)
     known = set(visible.filter(pk__in=set(numbers.values())).values_list("pk", flat=True))
     found: dict[Name, int] = {}
     unknown: list[Name] = []
@@ -65,6 +59,16 @@ def resolve_names(names: Iterable[Name], visitor: Visitor) -> Resolved:
         else:
             unknown.append(name)
     return Resolved(found, tuple(unknown), ambiguous)
+
+
+def _called(visible: QuerySet[Listing], spellings: list[str]) -> Iterator[tuple[str, int]]:
+    """Yield each listing with one of these names, once per kind of name: each kind has an index of its own."""
+    by_title = visible.annotate(called=Lower("title")).filter(called__in=[each.lower() for each in spellings])
+    yield from by_title.values_list("called", "pk")
+    # The indexes leave out listings without such a name; only with the same condition do databases use them.
+    yield from visible.exclude(reference="").filter(reference__in=spellings).values_list("reference", "pk")
+    pictures = visible.exclude(picture_name="").filter(picture_name__in=spellings)
+    yield from pictures.values_list("picture_name", "pk")
 
 
 def _spellings(name: str) -> tuple[str, ...]:

@@ -121,6 +121,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "permissions": [("download_feedback", "Can download what people judged and clicked")],
                 "indexes": [
                     models.Index(fields=["query", "-at"], name="judgements_of_query"),
                     models.Index(fields=["at"], name="judgement_by_time"),

@@ -1,0 +1,1 @@
+"""Small tools over the API that have nothing to do with the catalogue."""
