@@ -70,6 +70,7 @@ def engine(transactional_db: None, tmp_path: Path) -> Iterator[str]:
         database_url=address_of_test_database(),
         snapshots_dir=tmp_path / "index",
         poll_s=0.02,
+        roster_poll_s=0.05,
     )
     failures: list[BaseException] = []
     app = create_app(Engine(config), on_failed_start=failures.append)

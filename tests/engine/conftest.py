@@ -104,6 +104,7 @@ def config(tmp_path: Path, sqlite_tables: SqliteTables) -> EngineConfig:
         snapshots_dir=tmp_path / "index",
         threads=2,
         poll_s=0.02,
+        roster_poll_s=0.02,
     )
 
 

@@ -1,4 +1,4 @@
-"""The two tables of the shop that an engine reads, written the way the shop writes them."""
+"""The tables of the shop that an engine reads, written the way the shop writes them."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -16,6 +16,9 @@ CREATE TABLE photos_indexlogentry (seq BIGINT PRIMARY KEY, op SMALLINT NOT NULL,
 CREATE TABLE photos_embedding (
     photo_id BIGINT NOT NULL, encoder_id VARCHAR(200) NOT NULL, vector {binary} NOT NULL, UNIQUE (photo_id, encoder_id)
 );
+CREATE TABLE photos_servedencoder (
+    id INTEGER PRIMARY KEY, name VARCHAR(120) NOT NULL, encoder_id VARCHAR(120) NOT NULL, state VARCHAR(12) NOT NULL
+);
 """
 
 
@@ -32,6 +35,17 @@ class ShopTables(Protocol):
 
     def execute(self, statement: str, values: tuple[Any, ...] = ()) -> None:
         """Do anything else, as an accident or a person with a console would."""
+
+
+def want(tables: ShopTables, **states: str) -> None:
+    """Write the roster anew: the state of each encoder, by its name with `_` for `-`, which is also its id here."""
+    tables.execute("DELETE FROM photos_servedencoder")
+    for number, (name, state) in enumerate(states.items()):
+        mark = "?" if tables.url.startswith("sqlite") else "%s"
+        tables.execute(
+            f"INSERT INTO photos_servedencoder VALUES ({', '.join([mark] * 4)})",  # noqa: S608
+            (number, name.replace("_", "-"), name.replace("_", "-"), state),
+        )
 
 
 class SqliteTables:

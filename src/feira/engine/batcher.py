@@ -69,7 +69,8 @@ class Batcher(Generic[Item, Result]):
         what: str = "items",
     ) -> None:
         self._run_batch, self._what = run_batch, what
-        self._lanes, self._max_batch, self._max_waiting = lanes, max_batch, max_waiting
+        self._lanes, self._most_lanes = lanes, lanes
+        self._max_batch, self._max_waiting = max_batch, max_waiting
         self._observe_batch = observe_batch
         self._queries: deque[_Waiting[Item, Result]] = deque()
         self._bulk: deque[_Waiting[Item, Result]] = deque()
@@ -108,6 +109,11 @@ class Batcher(Generic[Item, Result]):
         self._wake()
         return await asyncio.gather(*(one.answer for one in waiting), return_exceptions=True)
 
+    def set_lanes(self, lanes: int) -> None:
+        """Run at most so many batches side by side from now on, and no more than at the start."""
+        self._lanes = min(max(lanes, 1), self._most_lanes)
+        self._wake()
+
     async def close(self) -> None:
         """Refuse new items, answer those that are here, stop the lanes."""
         self._closed = True
@@ -124,7 +130,7 @@ class Batcher(Generic[Item, Result]):
 
     def _dispatch(self) -> None:
         self._due = False
-        while (free := self._lanes - self._busy_lanes) and (batch := self._take(free)):
+        while (free := self._lanes - self._busy_lanes) > 0 and (batch := self._take(free)):
             self._busy_lanes += 1
             self._running += len(batch)
             task = asyncio.get_running_loop().create_task(self._run(batch))

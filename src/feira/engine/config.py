@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from feira.engine.database import LogUnavailable
+from feira.engine.roster import open_roster
 from feira.settings import Settings
 
 DEFAULT_ENCODER = "descriptors"
@@ -15,7 +17,7 @@ class EngineConfig:
     """One engine: its encoder, where the index log is read, where snapshots lie, and how much it takes on at once.
 
     Attributes:
-        encoder: `descriptors` or the name of a folder in `models_dir`.
+        encoder: what to serve while the shop has never chosen: a built-in encoder or a folder in `models_dir`.
         models_dir: one sub-folder per model, each with a `model.json`.
         database_url: `sqlite:///path` or `postgres://…`; read only.
         snapshots_dir: may be deleted at any time, which costs a replay.
@@ -26,6 +28,9 @@ class EngineConfig:
         max_body_bytes: largest request.
         poll_s: seconds between two looks at the index log.
         snapshot_every_s, snapshot_every_changes: a changed index is written after whichever comes first.
+        roster_poll_s: seconds between two looks at which encoders the shop wants.
+        grace_s: an encoder that is no longer wanted answers this long, for callers who have just met it.
+        retry_s: seconds until an encoder that could not be loaded is tried again.
     """
 
     encoder: str
@@ -40,12 +45,15 @@ class EngineConfig:
     poll_s: float = 0.2
     snapshot_every_s: float = 60.0
     snapshot_every_changes: int = 5_000
+    roster_poll_s: float = 0.5
+    grace_s: float = 30.0
+    retry_s: float = 30.0
 
 
 def config_from_settings(settings: Settings) -> EngineConfig:
     """Return the engine's values for these settings."""
     return EngineConfig(
-        encoder=chosen_encoder(settings),
+        encoder=first_encoder(settings),
         models_dir=settings.resolved_models_dir(),
         database_url=settings.resolved_database_url(),
         snapshots_dir=settings.snapshots_dir(),
@@ -54,7 +62,19 @@ def config_from_settings(settings: Settings) -> EngineConfig:
 
 
 def chosen_encoder(settings: Settings) -> str:
-    """Return the encoder's name: the setting, else the one chosen by `feira model use`, else `descriptors`."""
+    """Return the encoder's name: the one that the shop serves, else the one that it would begin with."""
+    roster = open_roster(settings.resolved_database_url())
+    try:
+        wanted = roster.read()
+    except LogUnavailable:
+        wanted = []  # no database yet, or it is away
+    finally:
+        roster.close()
+    return next((one.name for one in wanted if one.is_live), first_encoder(settings))
+
+
+def first_encoder(settings: Settings) -> str:
+    """Return what a shop begins with: the setting, else what was chosen before its database was there."""
     if settings.encoder:
         return settings.encoder
     pointer = encoder_pointer(settings)
@@ -63,7 +83,7 @@ def chosen_encoder(settings: Settings) -> str:
 
 
 def choose_encoder(settings: Settings, name: str) -> None:
-    """Remember the encoder that engines take from their next start; the setting FEIRA_ENCODER goes before it."""
+    """Remember what a shop whose database is not there yet begins with; the setting FEIRA_ENCODER goes before it."""
     pointer = encoder_pointer(settings)
     pointer.parent.mkdir(parents=True, exist_ok=True)
     beside = pointer.with_name(f"{pointer.name}.{os.getpid()}")
@@ -72,5 +92,5 @@ def choose_encoder(settings: Settings, name: str) -> None:
 
 
 def encoder_pointer(settings: Settings) -> Path:
-    """Return the file that holds the chosen encoder's name."""
+    """Return the file that holds that name; nothing reads it once the shop has chosen."""
     return settings.data_dir.resolve() / POINTER_NAME

@@ -89,7 +89,11 @@ class SqliteReader:
         if self._connection is None:
             self._file = (found.st_dev, found.st_ino)
             self._connection = sqlite3.connect(
-                f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+                f"file:{quote(str(self._path))}?mode=ro",
+                uri=True,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,  # one at a time is promised, the same one is not
             )
         return self._connection
 

@@ -22,6 +22,10 @@ class PhotoEncoding(RememberingEncoding[bytes]):
         self._encoder = encoder
         super().__init__(dim=encoder.dim, what="photos", **terms)
 
+    def replace(self, encoder: Encoder) -> None:
+        """Let another copy of the same encoder do the work from the next batch on."""
+        self._encoder = encoder
+
     def _key(self, item: bytes) -> Hashable:
         return hashlib.sha256(item).digest()
 
@@ -30,31 +34,32 @@ class PhotoEncoding(RememberingEncoding[bytes]):
         pixels: list[Pixels] = []
         places: list[int] = []
         started = time.perf_counter()
+        encoder = self._encoder
         for place, content in enumerate(items):
             try:
-                pixels.append(decode_for_encoder(content, self._encoder.input_size))
+                pixels.append(decode_for_encoder(content, encoder.input_size))
                 places.append(place)
                 answers.append(_PENDING)
             except Exception as error:  # noqa: BLE001  (hostile bytes find odd ways to fail; it is their sender's)
                 answers.append(error)
         decoded = time.perf_counter()
         self._metrics.decode_seconds.observe(decoded - started)
-        for place, answer in zip(places, self._encoded(pixels), strict=True):
+        for place, answer in zip(places, self._encoded(encoder, pixels), strict=True):
             answers[place] = answer
         self._metrics.encode_seconds.observe(time.perf_counter() - decoded)
         self._metrics.encoded.inc(len(places))
         return answers
 
-    def _encoded(self, pixels: Sequence[Pixels]) -> list[Vector | Exception]:
+    def _encoded(self, encoder: Encoder, pixels: Sequence[Pixels]) -> list[Vector | Exception]:
         if not pixels:
             return []
         try:
             # Copies, so that a remembered row does not keep its whole batch in memory.
-            return [row.copy() for row in self._encoder.encode_images(pixels)]
+            return [row.copy() for row in encoder.encode_images(pixels)]
         except EncoderError as error:
             if len(pixels) == 1:
                 return [error]
-            return [answer for one in pixels for answer in self._encoded([one])]
+            return [answer for one in pixels for answer in self._encoded(encoder, [one])]
 
     def _placed(self, error: BaseException, position: int) -> BaseException:
         if isinstance(error, InvalidImage):

@@ -57,7 +57,7 @@ class LiveIndex:
         self._fault = ""
         self._snapshot_seq = self._snapshot_tried = 0
         self._snapshot_at = time.monotonic()
-        self._snapshot_due = False
+        self._snapshot_due, self._snapshot_wanted = False, True
         self._caught_up = threading.Event()
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -97,12 +97,15 @@ class LiveIndex:
         """Open the snapshot and begin to follow, in a thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop following and write a snapshot when something changed since the last."""
+    def stop(self, *, forget: bool = False) -> None:
+        """Stop following and write a snapshot when something changed since the last, or delete those there are."""
+        self._snapshot_wanted = not forget
         self._stopping.set()
         self._wake.set()
         if self._thread.ident is not None:
             self._thread.join()
+        if forget:
+            shutil.rmtree(self._root, ignore_errors=True)
 
     def nudge(self) -> None:
         """Look at the log now rather than at the next poll."""
@@ -231,7 +234,7 @@ class LiveIndex:
 
     def _store(self, *, at_leisure: bool) -> None:
         """Write a snapshot when one is due; a full disk is no reason to stop serving."""
-        if not self._snapshot_due:
+        if not self._snapshot_due or not self._snapshot_wanted:
             return
         old_enough = time.monotonic() - self._snapshot_at >= self._snapshot_every_s
         # A long first replay writes by the clock only, not every few thousand entries.

@@ -80,6 +80,10 @@ class RememberingEncoding(ABC, Generic[Item]):
         empty = np.empty((0, self._dim), dtype=np.float32)
         return np.stack([rows[key] for key in keys]) if keys else empty
 
+    def set_lanes(self, lanes: int) -> None:
+        """Run at most so many batches side by side from now on, and no more than at the start."""
+        self._batcher.set_lanes(lanes)
+
     async def close(self) -> None:
         """Answer what waits and stop the lanes."""
         await self._batcher.close()

@@ -53,7 +53,7 @@ class ServedEncoder:
     """
 
     def __init__(self, name: str, encoder: Encoder, *, config: EngineConfig, metrics: Metrics) -> None:
-        self.name, self.encoder = name, encoder
+        self.name, self.encoder, self._lanes = name, encoder, config.threads
         measured = partial(EncodingMetrics, metrics, encoder=encoder.encoder_id)
         limits: dict[str, Any] = {
             "lanes": config.threads,
@@ -64,13 +64,13 @@ class ServedEncoder:
         self._photos = PhotoEncoding(encoder, **limits, metrics=measured(of="photos"))
         self._side = TextSide(encoder.encoder_id, encoder.dim, None, partial(open_parts, config.database_url))
         self._queries = TextEncoding(
-            encoder.encode_texts if isinstance(encoder, TextEncoder) else self._side.encode_queries,
+            self._encode_texts,
             version=self._version,
             dim=encoder.dim,
             **limits,
             metrics=measured(of="queries"),
         )
-        self._words = TextEncoding(self._side.embed, dim=0, **limits, metrics=measured(of="words"))
+        self._words = TextEncoding(self._embed, dim=0, **limits, metrics=measured(of="words"))
         self.index = LiveIndex(
             encoder_id=encoder.encoder_id,
             make_index=partial(ScalarIndex, encoder.dim),
@@ -92,11 +92,21 @@ class ServedEncoder:
         while not self.index.caught_up:
             await asyncio.sleep(0.02)
 
-    async def stop(self) -> None:
-        """Answer what waits, write the index down when it changed, let go of everything."""
+    def replace(self, encoder: Encoder) -> None:
+        """Let another copy of the same encoder do the work from now on."""
+        self.encoder = encoder
+        self._photos.replace(encoder)
+
+    def set_live(self, is_live: bool) -> None:
+        """Take the whole machine, or leave half of it to the live encoder."""
+        for encoding in (self._photos, self._queries, self._words):
+            encoding.set_lanes(self._lanes if is_live else self._lanes // 2)
+
+    async def stop(self, *, forget: bool = False) -> None:
+        """Answer what waits, write the index down when it changed (or delete its snapshots), let go of everything."""
         for encoding in (self._photos, self._queries, self._words):
             await encoding.close()
-        await asyncio.to_thread(self.index.stop)
+        await asyncio.to_thread(self.index.stop, forget=forget)
 
     def depth(self) -> int:
         """Return how many photos and texts wait or are being encoded."""
@@ -153,6 +163,13 @@ class ServedEncoder:
         self._check(queries)
         work = partial(self.index.search, queries, k, among=among)
         return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    def _encode_texts(self, texts: Sequence[str]) -> Matrix:
+        encoder = self.encoder
+        return encoder.encode_texts(texts) if isinstance(encoder, TextEncoder) else self._side.encode_queries(texts)
+
+    def _embed(self, texts: Sequence[str]) -> Matrix:
+        return self._side.embed(texts)
 
     def _version(self) -> str:
         """What the queries depend on besides the words."""

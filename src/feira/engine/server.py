@@ -11,6 +11,7 @@ POST /wait          until a log entry is in POST /verify   compare with a rebuil
 import asyncio
 import logging
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -196,6 +197,8 @@ def create_app(engine: Engine, *, on_failed_start: Callable[[BaseException], Non
                 on_failed_start(error)
 
         starting.add_done_callback(report)
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, engine.reload)
         yield
         starting.cancel()
         await asyncio.wait([starting])
@@ -210,6 +213,8 @@ def create_app(engine: Engine, *, on_failed_start: Callable[[BaseException], Non
 
 def serve(config: EngineConfig, *, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; then answer what is under way, write a snapshot and return.
+
+    SIGHUP opens the model folders again, without dropping a request.
 
     Raises:
         FeiraError: the engine cannot start with this configuration.

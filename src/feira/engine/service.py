@@ -12,9 +12,10 @@ from feira.core.errors import EncoderChanged, FeiraError
 from feira.core.types import Hit, Matrix
 from feira.engine.batcher import Busy
 from feira.engine.config import EngineConfig
+from feira.engine.lineup import Lineup
 from feira.engine.metrics import Metrics
 from feira.engine.registry import open_encoder
-from feira.engine.served import OpenEncoder, ServedEncoder, Terms, load_encoder
+from feira.engine.served import OpenEncoder, ServedEncoder, Terms
 from feira.engine.wire import EngineStatus, ServedStatus, Tag, Verification
 
 MAX_SEARCHES = 64
@@ -43,10 +44,10 @@ class Engine:
     """
 
     def __init__(self, config: EngineConfig, *, open_encoder: OpenEncoder = open_encoder) -> None:
-        self.config, self._open_encoder = config, open_encoder
+        self.config = config
         self.metrics = Metrics()
-        self._served: dict[str, ServedEncoder] = {}
-        self._live: ServedEncoder | None = None
+        self._lineup = Lineup(config, metrics=self.metrics, open_encoder=open_encoder)
+        self._reloading: set[asyncio.Task[None]] = set()
         self._searches = 0
         self._search_pool = ThreadPoolExecutor(max(2, config.threads), thread_name_prefix="search")
         self._verifying = threading.Lock()
@@ -54,35 +55,36 @@ class Engine:
         self._watch()
 
     async def start(self) -> None:
-        """Load and warm the encoder, open or rebuild the index, catch up with the log.
+        """Load and warm the live encoder, open or rebuild its index, catch up with the log.
 
         Raises:
             Misconfigured: there is no such encoder, or the database's address cannot be used.
             ManifestError: the model's folder is incomplete or altered.
         """
-        name = self.config.encoder
-        encoder = await asyncio.to_thread(load_encoder, name, self.config, self._open_encoder)
-        served = ServedEncoder(name, encoder, config=self.config, metrics=self.metrics)
-        self._served[served.encoder_id] = self._live = served
-        await served.start()
-        logger.info("Ready: %s, %d photos, log entry %d.", served.encoder_id, served.index.photos, served.index.seq)
+        await self._lineup.start()
+        first = self.status()
+        logger.info("Ready: %s, %d photos, log entry %d.", first.encoder_id, first.photos, first.seq)
 
     async def stop(self) -> None:
         """Answer what waits, write the indexes down when they changed, let go of everything."""
-        for served in self._served.values():
-            await served.stop()
+        await self._lineup.stop()
         self._search_pool.shutdown()
+
+    def reload(self) -> None:
+        """Begin to open every model folder again; whatever is not in order is refused and the old kept."""
+        task = asyncio.create_task(self._lineup.reload())
+        self._reloading.add(task)
+        task.add_done_callback(self._reloading.discard)
 
     @property
     def ready(self) -> bool:
         """Whether the live index has caught up once; a database that goes away later does not change that."""
-        return self._live is not None and self._live.index.caught_up
+        return self._lineup.live is not None and self._lineup.live.index.caught_up
 
     def status(self) -> EngineStatus:
         """Return what is served right now."""
-        live = self._live
-        every = [served.status() for served in sorted(self._served.values(), key=lambda served: served is not live)]
-        first = live.status() if live is not None else NOTHING_YET
+        every = [served.status() for served in self._lineup]
+        first = every[0] if self._lineup.live is not None else NOTHING_YET
         return EngineStatus(
             ready=self.ready,
             encoder=first.name or self.config.encoder,
@@ -95,9 +97,10 @@ class Engine:
             queued=first.queued,
             uptime_s=round(time.monotonic() - self._started, 3),
             version=feira.__version__,
-            fault=first.fault,
+            fault=first.fault or self._lineup.fault,
             input_size=first.input_size,
             encoders=every,
+            refused=self._lineup.refused,
         )
 
     async def encode(self, images: Sequence[bytes], terms: Terms) -> tuple[str, Matrix]:
@@ -183,15 +186,14 @@ class Engine:
 
     def _loaded(self, encoder_id: str | None) -> ServedEncoder:
         """Return the encoder that was named, the live one for None; its index may still be catching up."""
-        if self._live is None:
-            raise Starting("The engine is loading its encoder. Try again in a moment.")
-        if encoder_id is None:
-            return self._live
-        served = self._served.get(encoder_id)
+        live = self._lineup.live
+        if live is None:
+            raise Starting(f"The engine is loading its encoder. {self._lineup.fault or 'Try again in a moment.'}")
+        served = live if encoder_id is None else self._lineup.get(encoder_id)
         if served is None:
             raise EncoderChanged(
-                f"The vectors were made by {encoder_id}, the engine serves {self._live.encoder_id}. Encode them again.",
-                encoder_id=self._live.encoder_id,
+                f"The vectors were made by {encoder_id}, the engine serves {live.encoder_id}. Encode them again.",
+                encoder_id=live.encoder_id,
             )
         return served
 
@@ -203,7 +205,7 @@ class Engine:
 
     def _watch(self) -> None:
         def each(value: Callable[[ServedStatus], float]) -> Callable[[], dict[str, float]]:
-            return lambda: {encoder_id: value(served.status()) for encoder_id, served in [*self._served.items()]}
+            return lambda: {served.encoder_id: value(served.status()) for served in self._lineup}
 
         watch_each = self.metrics.watch_each
         watch_each("queue_depth", "Photos and texts that wait or are being encoded.", each(lambda one: one.queued))
@@ -211,4 +213,11 @@ class Engine:
         watch_each("log_seq", "Last index log entry applied.", each(lambda one: one.seq))
         watch_each("log_lag", "Index log entries seen but not yet applied.", each(lambda one: one.lag))
         watch_each("log_failing", "1 while the log cannot be read.", each(lambda one: bool(one.fault)))
+        watch_each("live", "1 for the encoder that answers when none is named.", self._is_live)
+        self.metrics.watch(
+            "refused", "Encoders that are wanted and cannot be served.", lambda: len(self._lineup.refused)
+        )
         self.metrics.watch("ready", "1 once the engine has caught up at its start.", lambda: self.ready)
+
+    def _is_live(self) -> dict[str, float]:
+        return {served.encoder_id: served is self._lineup.live for served in self._lineup}

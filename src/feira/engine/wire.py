@@ -165,6 +165,7 @@ class EngineStatus(msgspec.Struct, frozen=True):
     fault: str = ""
     input_size: int = 0
     encoders: list[ServedStatus] = []
+    refused: dict[str, str] = {}
 
 
 class Verification(msgspec.Struct, frozen=True):

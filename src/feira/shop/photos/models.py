@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from feira.shop.accounts.models import Account
 
@@ -69,3 +70,47 @@ class IndexLogHead(models.Model):
 
     def __str__(self) -> str:
         return f"index log at {self.seq}"
+
+
+class ServedEncoder(models.Model):
+    """One encoder's time at this shop, from the wish to use it until it is let go.
+
+    Engines read `name`, `encoder_id` and `state` by plain SQL: a contract with `feira.engine.roster`. They load
+    whatever is not retired and answer with the live one unless another is named. Whoever changes a state holds the
+    lock of `photos.encoders.locked_roster`, so that one encoder at most is on its way.
+
+        backfilling ⇄ paused
+             └──▶ ready ──[switch]──▶ live ──[switch to another]──▶ previous ──▶ retired
+                                       ▲────────[roll back]────────────┘
+    """
+
+    class State(models.TextChoices):
+        """The first three are a candidate's."""
+
+        BACKFILLING = "backfilling", _("backfilling")
+        PAUSED = "paused", _("paused")
+        READY = "ready", _("ready")
+        LIVE = "live", _("live")
+        PREVIOUS = "previous", _("previous")
+        RETIRED = "retired", _("retired")
+
+    name = models.CharField("as the models folder knows it", max_length=120)
+    encoder_id = models.CharField(max_length=120)
+    state = models.CharField(max_length=12, choices=State.choices)
+    asks = models.BooleanField("waits for a person before the switch", default=False)
+    done = models.PositiveIntegerField("photos seen by the backfill", default=0)
+    total = models.PositiveIntegerField("photos that the backfill has to see", default=0)
+    note = models.CharField("why it waits or ended", max_length=300, blank=True)
+    report = models.JSONField("comparison with the live encoder", default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    switched_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["state"], condition=models.Q(state=state), name=f"one_encoder_is_{state}")
+            for state in ("live", "previous")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.state})"
