@@ -19,10 +19,12 @@ from rig.catalogue import bare_listing, group_rows, rows_of
 BLOCK = 500
 
 
-def catch_up() -> int:
+def catch_up(patience_s: float = 60.0) -> int:
     """Wait until the engine holds the whole log; return how many photos are in the index."""
     head = IndexLogHead.objects.get(pk=1).seq
-    assert engine().wait_for(head, 60.0), "the engine is slow to read the log"
+    deadline = time.monotonic() + patience_s
+    while not engine().wait_for(head, 10.0):
+        assert time.monotonic() < deadline, "the engine is slow to read the log"
     return engine().status().photos
 
 

@@ -132,13 +132,18 @@ class Shop:
         self._insides.append(made)
         return made
 
-    def close(self) -> None:
-        """End every process and delete the folder."""
+    def stop(self) -> None:
+        """End every process; what the shop holds stays."""
         for inside in self._insides:
             inside.close()
+        self._insides.clear()
         for process in self._processes.values():
             process.stop()
         self._processes.clear()
+
+    def close(self) -> None:
+        """End every process and delete the folder."""
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -7,9 +7,9 @@ from django.test import Client
 
 from feira.shop.listings.models import Category, Listing
 from rig.queries import Queries
+from rig.words import WORDS
 
 VISITS = 40
-WORDS = ("striped mug", "blue dress", "lamp", "red chair", "wooden bowl", "handmade vase", "green hat", "spotted bag")
 
 
 def choose() -> dict[str, list[str]]:
