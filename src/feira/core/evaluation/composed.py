@@ -12,7 +12,7 @@ SWAPS_PER_PRODUCT = 2
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A photo and a change: `old` is what the photo shows, `new` what is wanted in its place.
+    """A photo and a change: `old` is what the photo shows, `new` what is wanted in its place, `kept` what stays.
 
     `words` describe the wanted thing without the photo; `relevant` are the places of the products that would be right.
     """
@@ -20,6 +20,7 @@ class Swap:
     source: int
     old: str
     new: str
+    kept: str
     words: str
     relevant: frozenset[int]
 
@@ -28,7 +29,12 @@ def colour_swaps(products: Sequence[Product]) -> list[Swap]:
     """Return changes to another colour of the same kind for the same gender, two for each product at most."""
     return [
         Swap(
-            source, products[source].colour.lower(), colour.lower(), f"{colour} {products[source].kind}".lower(), right
+            source,
+            old=products[source].colour.lower(),
+            new=colour.lower(),
+            kept=products[source].kind.lower(),
+            words=f"{colour} {products[source].kind}".lower(),
+            relevant=right,
         )
         for source, colour, right in _changes([((p.kind, p.gender), p.colour) for p in products])
     ]
@@ -37,7 +43,14 @@ def colour_swaps(products: Sequence[Product]) -> list[Swap]:
 def kind_swaps(products: Sequence[Product]) -> list[Swap]:
     """Return changes to another kind in the same colour for the same gender, two for each product at most."""
     return [
-        Swap(source, products[source].kind.lower(), kind.lower(), f"{products[source].colour} {kind}".lower(), right)
+        Swap(
+            source,
+            old=products[source].kind.lower(),
+            new=kind.lower(),
+            kept=products[source].colour.lower(),
+            words=f"{products[source].colour} {kind}".lower(),
+            relevant=right,
+        )
         for source, kind, right in _changes([((p.colour, p.gender), p.kind) for p in products])
     ]
 

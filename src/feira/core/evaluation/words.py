@@ -17,10 +17,10 @@ from feira.core.evaluation.catalogues import CaptionedPhoto, Product, Sticker
 from feira.core.evaluation.composed import Swap, colour_swaps, kind_swaps
 from feira.core.evaluation.crossing import Crossing, cross
 from feira.core.evaluation.metrics import recall_at_k
+from feira.core.recommend.composing import compose
 from feira.core.types import Matrix
 
 Reads = Callable[[Sequence[str]], Matrix]
-Composes = Callable[[Matrix, Matrix, Matrix], Matrix]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +94,22 @@ def measure_captions(photos: Sequence[CaptionedPhoto], images: Matrix, read: Rea
     return _crossed("everyday photos", "caption → photo", found)
 
 
-def measure_composed(products: Sequence[Product], images: Matrix, read: Reads, compose: Composes) -> list[Measure]:
-    """Ask for “like this photo, but …”: by the photo alone, by words alone, and by the photo changed by words.
-
-    Args:
-        compose: takes (photo rows, rows of what is wanted, rows of what the photo shows of it) to query rows.
-    """
+def measure_composed(products: Sequence[Product], images: Matrix, read: Reads) -> list[Measure]:
+    """Ask for “like this photo, but …”: by the photo alone, by words alone, and by the photo changed by words."""
     measures = []
     for task, swaps in (("other colour", colour_swaps(products)), ("other kind", kind_swaps(products))):
-        sources = np.array([swap.source for swap in swaps])
-        wanted, shown = _read_once(read, [swap.new for swap in swaps]), _read_once(read, [swap.old for swap in swaps])
+        photos = images[[swap.source for swap in swaps]]
+        new, old, kept = (
+            _read_once(read, texts) for texts in zip(*((swap.new, swap.old, swap.kept) for swap in swaps), strict=True)
+        )
+        changed = [
+            compose(photo=photo, add=new[[place]], remove=old[[place]], keep=kept[[place]])
+            for place, photo in enumerate(photos)
+        ]
         ways = {
-            "photo only": images[sources],
+            "photo only": photos,
             "words only": _read_once(read, [swap.words for swap in swaps]),
-            "photo changed by words": compose(images[sources], wanted, shown),
+            "photo changed by words": np.stack(changed),
         }
         measures += [
             Measure(task, way, "recall@10", _recall_of_swaps(swaps, queries, images), len(swaps))
