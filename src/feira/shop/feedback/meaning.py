@@ -64,7 +64,7 @@ def find_near_queries() -> Near | None:
     )
     keys = [row.key for row in judged] + list(asked)
     compared = judged_rows if asked_rows is None else np.concatenate([judged_rows, asked_rows])
-    return Near(tuple(_links(keys, compared, judged, judged_rows)), vectors, text_id)
+    return Near(tuple(links_between(keys, compared, judged, judged_rows)), vectors, text_id)
 
 
 @transaction.atomic
@@ -94,9 +94,10 @@ def _asked_lately(without: set[str]) -> dict[str, str]:
     return {row["key"]: row["typed"] or row["key"] for row in rows[:MOST_ASKED] if row["key"] not in without}
 
 
-def _links(
+def links_between(
     keys: list[str], rows: Matrix, judged: list[JudgedQuery], judged_rows: Matrix
 ) -> list[tuple[str, int, float]]:
+    """Return links from each key to its nearest judged queries; never to itself or to a contrary."""
     links = []
     for start in range(0, len(keys), _AT_ONCE):
         cosines = rows[start : start + _AT_ONCE] @ judged_rows.T

@@ -40,8 +40,9 @@ def person_of(request: HttpRequest | Request, *, remembered: bool = False) -> Pe
         remembered: give a guest's session a random number, so that this browser is known again. Only for those who
             say something: a search alone sets no cookie.
     """
-    address = BaseThrottle().get_ident(request if isinstance(request, Request) else Request(request))
+    # Whose user is read first: a DRF request made of a page's request would replace it.
     user = request.user
+    address = BaseThrottle().get_ident(request if isinstance(request, Request) else Request(request))
     if isinstance(user, Account):
         return Person(user.pk, visitor_of_account(user.pk), _hashed("origin", address))
     session = getattr(request, "session", None)

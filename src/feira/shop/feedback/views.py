@@ -5,9 +5,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
-from rest_framework.request import Request
 from rest_framework.throttling import UserRateThrottle
-from rest_framework.views import APIView
 
 from feira.shop.feedback import services
 from feira.shop.feedback.keys import MOST_TEXT, NoQuery, checked_key
@@ -17,6 +15,7 @@ from feira.shop.listings.models import Listing, listing_url
 from feira.shop.listings.selectors import listings_visible_to
 from feira.shop.photos.selectors import ROW_ID_MAX
 from feira.shop.web.requests import PageRequest
+from feira.shop.web.throttling import is_allowed
 
 VALUES = {"1": 1, "-1": -1, "0": 0}
 
@@ -74,7 +73,7 @@ def _visible(request: PageRequest, listing_id: int) -> Listing:
 
 
 def _too_often(request: PageRequest, throttle: UserRateThrottle) -> HttpResponse | None:
-    if throttle.allow_request(Request(request), APIView()):
+    if is_allowed(request, throttle):
         return None
     said = _("That were many at once. Wait a minute and try again.")
     wait_s = int(throttle.wait() or 0) + 1
