@@ -98,6 +98,17 @@ class Seller:
 
 
 @dataclass(frozen=True, slots=True)
+class Tag:
+    """A word for what a listing shows; `confidence` is from 0 to 1, `source` machine, seller or import."""
+
+    name: str
+    group: str
+    label: str
+    confidence: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """One listing in full."""
 
@@ -115,6 +126,7 @@ class Listing:
     seller: Seller
     is_own: bool
     attributes: Sequence[AttributeValue]
+    tags: Sequence[Tag]
     photos: Sequence[Photo]
     created_at: datetime
     updated_at: datetime

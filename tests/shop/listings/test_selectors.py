@@ -73,9 +73,9 @@ def test_a_page_of_cards_is_one_query_whatever_the_catalogue(django_assert_num_q
         page_of_cards(live_listings(ListingFilter(category_path="hats")), size=24)
 
 
-def test_a_listing_in_full_is_three_queries_whatever_it_holds(django_assert_num_queries: Any) -> None:
+def test_a_listing_in_full_is_four_queries_whatever_it_holds(django_assert_num_queries: Any) -> None:
     listing = make_listing(photo_count=4)
-    with django_assert_num_queries(3):  # listing with seller and category; photos; attribute values
+    with django_assert_num_queries(4):  # listing with seller and category; photos; attribute values; tags
         found = selectors.listing_in_full(live_listings(), listing.pk)
         assert found is not None
         assert len(selectors.photos_of(found)) == 4

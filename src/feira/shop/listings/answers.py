@@ -7,8 +7,8 @@ from rest_framework import serializers
 
 from feira.shop.accounts.serializers import SellerSerializer
 from feira.shop.listings.facets import Facet
-from feira.shop.listings.models import Attribute, Listing, listing_url
-from feira.shop.listings.selectors import Card, photos_of
+from feira.shop.listings.models import Attribute, Listing, ListingTag, listing_url
+from feira.shop.listings.selectors import Card, photos_of, tags_shown
 from feira.shop.listings.serializers import typed_value
 from feira.shop.photos.selectors import Visitor
 from feira.shop.photos.serializers import ShownPhotoSerializer
@@ -52,6 +52,7 @@ class FacetSerializer(serializers.Serializer):  # type: ignore[type-arg]
     param = serializers.CharField(help_text="Its name in the query string.")
     name = serializers.CharField()
     options = FacetOptionSerializer(many=True)
+    has_swatches = serializers.BooleanField(help_text="Whether the choices are colours.")
 
 
 class CardPageSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -75,6 +76,18 @@ class AttributeValueSerializer(serializers.Serializer):  # type: ignore[type-arg
     kind = serializers.ChoiceField(choices=Attribute.Kind.choices)
     unit = serializers.CharField(allow_blank=True)
     value = serializers.CharField(help_text="Without the unit.")
+
+
+class TagSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """A word for what a listing shows."""
+
+    name = serializers.CharField()
+    group = serializers.CharField(help_text="Kind of tag, such as `colour` or `keyword`.")
+    label = serializers.CharField(help_text="The name in the reader's language.")  # type: ignore[assignment] # as above
+    confidence = serializers.FloatField(help_text="From 0 to 1; what people say counts as 1.")
+    source = serializers.ChoiceField(  # type: ignore[assignment] # a field, as the API calls it
+        choices=ListingTag.Source.choices, help_text="Who says so: the machine, the seller, or an import."
+    )
 
 
 class CategoryNameSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -101,6 +114,7 @@ class ListingSerializer(serializers.Serializer):  # type: ignore[type-arg]
     seller = SellerSerializer()
     is_own = serializers.BooleanField(help_text="Whether the account that asks may change it.")
     attributes = AttributeValueSerializer(many=True)
+    tags = TagSerializer(many=True)
     photos = ShownPhotoSerializer(many=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -164,5 +178,6 @@ def listing_body(listing: Listing, visitor: Visitor) -> Mapping[str, Any]:
             }
             for value in listing.attribute_values.all()
         ],
+        "tags": tags_shown(listing),
         "photos": photos_of(listing),
     }

@@ -55,6 +55,7 @@ from feira.shop.listings.services import (
     mark_sold,
     publish_listing,
 )
+from feira.shop.listings.tagging import set_tags
 from feira.shop.photos.models import Photo
 from feira.shop.photos.selectors import photos_owned_by
 from feira.shop.web.idempotency import IDEMPOTENCY_PARAMETER, answer_once, content_of
@@ -270,6 +271,8 @@ def _post(account: Account, given: Mapping[str, Any]) -> Mapping[str, Any]:
     )
     photos = _photos(given["photos"], account)
     listing = create_listing(seller=become_seller(account=account), facts=facts, photos_in_order=photos)
+    if given.get("tags"):
+        set_tags(listing=listing, wanted=given["tags"])
     if given["publish"]:
         publish_listing(listing=listing)
     return _in_full(listing.pk, account)
@@ -283,6 +286,8 @@ def _apply(listing: Listing, changes: Mapping[str, Any]) -> None:
         **{name: changes.get(name, getattr(listing, name)) for name in plain},
     )
     change_listing(listing=listing, facts=facts)
+    if "tags" in changes:
+        set_tags(listing=listing, wanted=changes["tags"])
 
 
 def _place(listing: Listing, places: Sequence[Mapping[str, Any]], account: Account) -> None:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from feira.shop.listings.models import Attribute, Category, Listing, ListingAttribute
+from feira.shop.listings.models import Attribute, Category, Listing, ListingAttribute, ListingTag
 from feira.shop.listings.selectors import ListingFilter, condition_of
+from feira.shop.listings.tags import COLOUR, COLOURS, colour_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,12 @@ class FacetOption:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A question with its choices; `param` is its name in the URL."""
+    """A question with its choices; `param` is its name in the URL, and `has_swatches` says that they are colours."""
 
     param: str
     name: str
     options: list[FacetOption]
+    has_swatches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,12 @@ def facets_of(found: QuerySet[Listing], passing: ListingFilter) -> list[Facet]:
     Args:
         found: the listings before the filter, such as those that match the words.
 
-    The number of queries is three plus one per attribute that is filtered now, whatever the catalogue's size.
+    The number of queries is four plus one per attribute that is filtered now, whatever the catalogue's size.
     """
     return [
         _categories(found, passing),
         _conditions(found, passing),
+        _colours(found, passing),
         *_attributes(found, passing),
     ]
 
@@ -96,6 +99,20 @@ def _conditions(found: QuerySet[Listing], passing: ListingFilter) -> Facet:
         if counts.get(value)
     ]
     return Facet("condition", _("Condition"), options)
+
+
+def _colours(found: QuerySet[Listing], passing: ListingFilter) -> Facet:
+    rest = found.filter(condition_of(replace(passing, colours=())))
+    tags = ListingTag.objects.filter(
+        group=COLOUR, removed_at__isnull=True, name__in=COLOURS, listing__in=rest.order_by().values("pk")
+    )
+    counts = dict(tags.values_list("name").annotate(count=Count("pk")).order_by())
+    options = [
+        FacetOption(name, colour_label(name), counts.get(name, 0), active=name in passing.colours)
+        for name in COLOURS
+        if counts.get(name) or name in passing.colours
+    ]
+    return Facet("colour", _("Colour"), options, has_swatches=True)
 
 
 def _attributes(found: QuerySet[Listing], passing: ListingFilter) -> list[Facet]:

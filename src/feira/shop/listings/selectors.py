@@ -10,7 +10,8 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Sub
 from django.utils.dateparse import parse_datetime
 
 from feira.shop.accounts.models import Account
-from feira.shop.listings.models import Category, Listing, ListingAttribute, ListingPhoto, listing_url
+from feira.shop.listings.models import Category, Listing, ListingAttribute, ListingPhoto, ListingTag, listing_url
+from feira.shop.listings.tags import COLOUR, TAG_COLUMNS, ShownTag, in_order, shown_tag
 from feira.shop.photos.models import Photo
 from feira.shop.photos.selectors import SHOWN, ShownPhoto, Visitor, shown_photo
 from feira.shop.web.cursors import InvalidCursor, Page, decode_cursor, encode_cursor
@@ -62,7 +63,10 @@ class Card(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ListingFilter:
-    """What a listing must be to pass; the values of one attribute are alternatives, different attributes all count."""
+    """What a listing must be to pass.
+
+    The values of one attribute are alternatives, as are the colours; different attributes all count.
+    """
 
     category_path: str = ""
     seller_slug: str = ""
@@ -70,6 +74,7 @@ class ListingFilter:
     min_price: Decimal | None = None
     max_price: Decimal | None = None
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    colours: tuple[str, ...] = ()
 
     def is_empty(self) -> bool:
         """Tell whether every live listing passes."""
@@ -120,6 +125,9 @@ def condition_of(passing: ListingFilter) -> Q:
     for code, values in passing.attributes.items():
         chosen = ListingAttribute.objects.filter(attribute__code=code, choice__value__in=values)
         condition &= Q(pk__in=chosen.values("listing_id"))
+    if passing.colours:
+        tagged = ListingTag.objects.filter(group=COLOUR, name__in=passing.colours, removed_at__isnull=True)
+        condition &= Q(pk__in=tagged.values("listing_id"))
     return condition
 
 
@@ -142,7 +150,11 @@ def listing_in_full(listings: QuerySet[Listing], listing_id: int) -> Listing | N
     values = ListingAttribute.objects.select_related("attribute", "choice").order_by("attribute__name")
     return (
         listings.select_related("seller", "category", "category__parent")
-        .prefetch_related(Prefetch("listing_photos", placed), Prefetch("attribute_values", values))
+        .prefetch_related(
+            Prefetch("listing_photos", placed),
+            Prefetch("attribute_values", values),
+            Prefetch("tags", ListingTag.objects.filter(removed_at__isnull=True)),
+        )
         .filter(pk=listing_id)
         .first()
     )
@@ -157,6 +169,11 @@ def photos_of(listing: Listing) -> list[ShownPhoto]:
         alt = placed.alt or (listing.title if number == 1 else f"{listing.title}, photo {number}")
         shown.append(shown_photo(row, alt=alt))
     return shown
+
+
+def tags_shown(listing: Listing) -> list[ShownTag]:
+    """Return the tags in use of a listing read by `listing_in_full`, colours first."""
+    return in_order(shown_tag({name: getattr(tag, name) for name in TAG_COLUMNS}) for tag in listing.tags.all())
 
 
 def page_of_cards(

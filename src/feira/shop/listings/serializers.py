@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from feira.shop.listings.models import Listing, ListingAttribute
 from feira.shop.listings.selectors import PAGE_SIZE, SORTS, ListingFilter
+from feira.shop.listings.tags import COLOURS, MOST_GROUP, MOST_NAME, MOST_TAGS, TagName, tag_name
 from feira.shop.photos.selectors import ROW_ID_MAX
 
 ATTRIBUTE_PREFIX = "attr_"
@@ -25,6 +26,11 @@ class ListingFilterSerializer(serializers.Serializer):  # type: ignore[type-arg]
     condition = serializers.MultipleChoiceField(
         choices=Listing.Condition.choices, required=False, help_text="May be repeated: any of them passes."
     )
+    colour = serializers.MultipleChoiceField(
+        choices=[(name, name) for name in COLOURS],
+        required=False,
+        help_text="A colour seen in its photos, or stated by its seller. May be repeated: any of them passes.",
+    )
     min_price = serializers.DecimalField(required=False, **PRICE)
     max_price = serializers.DecimalField(required=False, **PRICE)
 
@@ -38,6 +44,7 @@ class ListingFilterSerializer(serializers.Serializer):  # type: ignore[type-arg]
             min_price=given.get("min_price"),
             max_price=given.get("max_price"),
             attributes=self._attributes(),
+            colours=tuple(name for name in COLOURS if name in given.get("colour", ())),
         )
 
     def _attributes(self) -> dict[str, tuple[str, ...]]:
@@ -73,6 +80,18 @@ class OwnListSerializer(PageSerializer):
     state = serializers.ChoiceField(choices=Listing.State.choices, required=False)
 
 
+class TagNameSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Which tag."""
+
+    name = serializers.CharField(max_length=MOST_NAME, help_text="Kept in lower case.")
+    group = serializers.CharField(
+        max_length=MOST_GROUP,
+        required=False,
+        default="",
+        help_text="As the listing answers it; left out, a colour's name is a `colour` and another word a `keyword`.",
+    )
+
+
 class ListingChangesSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """What is to change about a listing; what is left out stays."""
 
@@ -92,12 +111,22 @@ class ListingChangesSerializer(serializers.Serializer):  # type: ignore[type-arg
         required=False,
         help_text="Attribute code to value; numbers without their unit. An empty value or null takes it off.",
     )
+    tags = serializers.ListField(
+        child=TagNameSerializer(),
+        max_length=MOST_TAGS,
+        required=False,
+        help_text="All tags that it shall have. Those left out are taken off, and the machine will not put them back.",
+    )
 
     def validate_attributes(self, value: dict[str, str | None]) -> dict[str, str | None]:
         """Refuse more attributes than a listing could sensibly have."""
         if len(value) > MOST_ATTRIBUTES:
             raise serializers.ValidationError(f"At most {MOST_ATTRIBUTES} attributes.")
         return value
+
+    def validate_tags(self, value: list[dict[str, str]]) -> list[TagName]:
+        """Return the tags meant, passing over what says nothing."""
+        return [tag for given in value if (tag := tag_name(given["name"], group=given["group"]))]
 
 
 class NewListingSerializer(ListingChangesSerializer):

@@ -250,6 +250,8 @@ def _check_facts(facts: ListingFacts) -> None:
 
 def _apply_facts(listing: Listing, facts: ListingFacts) -> None:
     values = _fill_in(listing, facts)
+    # Its colour may be stated otherwise now, and its photos are likely to change along.
+    listing.tags_made_by = ""
     listing.save()
     listing.attribute_values.all().delete()
     for value in values:

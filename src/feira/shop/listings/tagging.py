@@ -1,0 +1,222 @@
+"""Giving tags to listings: the machine from their photos, sellers and imports in words; people always win."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from feira.core.errors import EngineUnavailable
+from feira.core.images.colour_words import colour_named
+from feira.core.images.colours import COLOURS_VERSION
+from feira.shop.jobs import services as jobs
+from feira.shop.jobs.selectors import unfinished_of_kind
+from feira.shop.listings.models import Listing, ListingAttribute, ListingPhoto, ListingTag
+from feira.shop.listings.seeing import MOST_PHOTOS, SeenTag, classes_seen, colours_seen, merged
+from feira.shop.listings.services import InvalidListing
+from feira.shop.listings.tags import COLOUR, MOST_TAGS, TagName, searchable_text
+from feira.shop.photos.engine import engine
+from feira.shop.photos.models import Embedding, Photo
+from feira.shop.photos.selectors import embeddings_of
+
+TAG_BATCH = 32
+# A new listing's photos are about to be embedded; tagging it before that would be half the work done twice.
+SETTLED = timedelta(seconds=20)
+STATED = "stated"
+COLOUR_CODES = ("colour", "color")
+
+Source = ListingTag.Source
+
+
+def tag_listings(listing_ids: Sequence[int]) -> int:
+    """Let the machine look at the photos of these listings and write what it sees; return how many were looked at.
+
+    What people said stays: their tags are not touched, and what they took off does not come back. Colours need no
+    engine; while it is away, or has not seen the photos, the rest is left for later.
+    """
+    photos = _photos_of(listing_ids)
+    encoder_id, classes = _classes_of([photo for several in photos.values() for photo in several])
+    seen: dict[int, list[SeenTag]] = {}
+    made_by: dict[int, str] = {}
+    for listing_id, several in photos.items():
+        classified = [classes[photo.pk] for photo in several if photo.pk in classes]
+        seen[listing_id] = [*colours_seen(several), *merged(classified)]
+        is_complete = bool(encoder_id) and len(classified) == len(several)
+        made_by[listing_id] = f"{COLOURS_VERSION} {encoder_id}" if is_complete else COLOURS_VERSION
+    keep_seen(seen, made_by=made_by)
+    return len(photos)
+
+
+def _photos_of(listing_ids: Sequence[int]) -> dict[int, list[Photo]]:
+    placed = ListingPhoto.objects.filter(listing_id__in=listing_ids).select_related("photo")
+    photos: dict[int, list[Photo]] = defaultdict(list)
+    for place in placed.order_by("listing_id", "position", "pk"):
+        if len(photos[place.listing_id]) < MOST_PHOTOS:
+            photos[place.listing_id].append(place.photo)
+    return photos
+
+
+def _classes_of(photos: Sequence[Photo]) -> tuple[str, dict[int, list[SeenTag]]]:
+    """Return the live encoder's id and what it sees in each photo that it has embedded; ("", {}) when it is away."""
+    try:
+        encoder_id = engine().status().encoder_id
+        photo_ids, rows = embeddings_of([photo.pk for photo in photos], encoder_id)
+        return encoder_id, dict(zip(photo_ids, classes_seen(rows, encoder_id), strict=True))
+    except EngineUnavailable:
+        return "", {}
+
+
+@transaction.atomic
+def keep_seen(seen: Mapping[int, Sequence[SeenTag]], *, made_by: Mapping[int, str]) -> None:
+    """Replace the machine's tags of these listings, in a few queries for all of them.
+
+    A colour that the seller states as an attribute takes the place of the colours that the machine sees.
+    """
+    list(Listing.objects.select_for_update().filter(pk__in=seen).order_by("pk").values_list("pk"))
+    stated = _stated_colours(list(seen))
+    known: dict[int, dict[TagName, ListingTag]] = defaultdict(dict)
+    for row in ListingTag.objects.filter(listing_id__in=seen):
+        known[row.listing_id][TagName(row.group, row.name)] = row
+    gone: list[int] = []
+    changed: list[ListingTag] = []
+    added: list[ListingTag] = []
+    texts: dict[int, str] = {}
+    for listing_id, tags in seen.items():
+        wanted = _wanted(listing_id, tags, stated.get(listing_id))
+        here = known[listing_id]
+        for tag, row in here.items():
+            if row.removed_at is None and (row.source == Source.MACHINE or row.made_by == STATED):
+                if (new := wanted.get(tag)) is None:
+                    gone.append(row.pk)
+                elif (row.confidence, row.made_by, row.source) != (new.confidence, new.made_by, new.source):
+                    row.confidence, row.made_by, row.source = new.confidence, new.made_by, new.source
+                    changed.append(row)
+        added += [row for tag, row in wanted.items() if tag not in here]
+        said = {tag for tag, row in here.items() if row.removed_at is None and row.pk not in gone}
+        texts[listing_id] = searchable_text(said | {tag for tag in wanted if tag not in here})
+    ListingTag.objects.filter(pk__in=gone).delete()
+    ListingTag.objects.bulk_update(changed, ["confidence", "made_by", "source"])
+    ListingTag.objects.bulk_create(added)
+    for listing_id, text in texts.items():
+        # Not by `save`: nobody has changed the listing.
+        Listing.objects.filter(pk=listing_id).update(tags_text=text, tags_made_by=made_by[listing_id])
+
+
+def _wanted(listing_id: int, tags: Iterable[SeenTag], stated: str | None) -> dict[TagName, ListingTag]:
+    wanted = {
+        seen.tag: _row(
+            listing_id,
+            seen.tag,
+            confidence=min(1.0, seen.confidence),
+            source=Source.MACHINE,
+            made_by=seen.made_by[:120],
+        )
+        for seen in tags
+        if not (stated and seen.tag.group == COLOUR)
+    }
+    if stated:
+        tag = TagName(COLOUR, stated)
+        wanted[tag] = _row(listing_id, tag, source=Source.SELLER, made_by=STATED)
+    return wanted
+
+
+def _stated_colours(listing_ids: Sequence[int]) -> dict[int, str]:
+    values = ListingAttribute.objects.filter(listing_id__in=listing_ids, attribute__code__in=COLOUR_CODES)
+    rows = values.values_list("listing_id", "choice__value", "text")
+    named = {listing_id: colour_named(choice or text) for listing_id, choice, text in rows}
+    return {listing_id: colour for listing_id, colour in named.items() if colour}
+
+
+@transaction.atomic
+def set_tags(*, listing: Listing, wanted: Iterable[TagName], shown: Iterable[TagName] | None = None) -> None:
+    """Let a listing have these tags and no others: new ones are its seller's, the others are taken off for good.
+
+    Args:
+        shown: the tags that the seller had before their eyes: only of these can one have been taken off. Of those
+            that were merely suggested, the ones left out will never be given, and the others the machine gives itself.
+            None stands for all that the listing has.
+
+    Raises:
+        InvalidListing: that are too many; nothing is changed.
+    """
+    names = set(wanted)
+    if len(names) > MOST_TAGS:
+        raise InvalidListing(_("A listing has at most %(most)s tags.") % {"most": MOST_TAGS}, field="tags")
+    known = {TagName(row.group, row.name): row for row in listing.tags.select_for_update().order_by("pk")}
+    judged = set(known if shown is None else shown)
+    now = timezone.now()
+    changed = []
+    for tag, row in known.items():
+        if row.removed_at is None and tag in judged - names:
+            row.removed_at = now
+        elif row.removed_at is not None and tag in names:
+            # Put back by hand, it is the seller's word.
+            row.removed_at, row.source, row.confidence, row.made_by = None, Source.SELLER, 1.0, ""
+        else:
+            continue
+        changed.append(row)
+    ListingTag.objects.bulk_update(changed, ["removed_at", "source", "confidence", "made_by"])
+    refused, new = judged - names - known.keys(), names - judged - known.keys()
+    ListingTag.objects.bulk_create(
+        [
+            *(_row(listing.pk, tag, source=Source.MACHINE, removed_at=now) for tag in sorted(refused)[:MOST_TAGS]),
+            *(_row(listing.pk, tag, source=Source.SELLER) for tag in sorted(new)),
+        ]
+    )
+    in_use = {tag for tag, row in known.items() if row.removed_at is None}
+    listing.tags_text = searchable_text(in_use | new)
+    listing.save(update_fields=["tags_text", "updated_at"])
+
+
+def _row(listing_id: int, tag: TagName, **facts: Any) -> ListingTag:
+    return ListingTag(listing_id=listing_id, group=tag.group, name=tag.name, **facts)
+
+
+def ask_for_tags(listing_ids: Sequence[int]) -> None:
+    """Submit the jobs that let the machine look at these listings."""
+    for start in range(0, len(listing_ids), TAG_BATCH):
+        jobs.submit("listings.tag", {"listing_ids": list(listing_ids[start : start + TAG_BATCH])})
+
+
+def listings_lacking_tags(*, settled_before: datetime, encoder_id: str, most: int) -> list[int]:
+    """Return live listings whose photos nobody looked at, or only an earlier measure or encoder; at most `most`.
+
+    Args:
+        encoder_id: the live encoder; empty while nobody knows it, when only colours can be missing.
+    """
+    current = f"{COLOURS_VERSION} {encoder_id}" if encoder_id else COLOURS_VERSION
+    lacking = Q(tags_made_by__lt=current) | Q(tags_made_by__gt=current)
+    found = Listing.objects.filter(lacking, state=Listing.State.LIVE, updated_at__lt=settled_before)
+    if encoder_id:
+        # What waits for its embedding was looked at for colours already and is looked at again when that is there.
+        embedded = Embedding.objects.filter(photo_id=OuterRef("cover_id"), encoder_id=encoder_id)
+        found = found.filter(~Q(tags_made_by=COLOURS_VERSION) | Exists(embedded))
+    else:
+        found = found.exclude(tags_made_by__startswith=f"{COLOURS_VERSION} ")
+    return list(found.order_by("pk").values_list("pk", flat=True)[:most])
+
+
+def tag_what_lacks_tags(*, now: datetime | None = None, most: int = 4096) -> int:
+    """Ask for the tags that are missing or outdated, as after a change of encoder; return for how many listings.
+
+    Nothing is asked for while earlier requests are still under way: the next call goes on where those end.
+    """
+    if unfinished_of_kind("listings.tag"):
+        return 0
+    try:
+        encoder_id = engine().status().encoder_id
+    except EngineUnavailable:
+        encoder_id = ""
+    settled_before = (now or timezone.now()) - SETTLED
+    lacking = listings_lacking_tags(settled_before=settled_before, encoder_id=encoder_id, most=most)
+    ask_for_tags(lacking)
+    return len(lacking)
+
+
+def forget_who_tagged(encoder_id: str) -> int:
+    """Let what this encoder's classifiers tagged be looked at again, since they have changed; return how many."""
+    return Listing.objects.filter(tags_made_by=f"{COLOURS_VERSION} {encoder_id}").update(tags_made_by="")
