@@ -24,7 +24,6 @@ from feira.training.views import Views
 
 STATE_NAME = "state.pt"
 BEST_NAME = "best.pt"
-_KEEP_EVERY_S = 120.0
 _LARGEST_STEP = 3.0
 
 Say = Callable[[str], None]
@@ -78,12 +77,23 @@ class Training:
         self.standing = Standing()
 
     def learn(
-        self, *, seconds: float, examine_every_s: float = 300.0, say: Say | None = None, steps: int | None = None
+        self,
+        *,
+        seconds: float,
+        examine_every_s: float = 300.0,
+        keep_every_s: float = 120.0,
+        say: Say | None = None,
+        steps: int | None = None,
     ) -> Standing:
         """Learn until `seconds` of learning have passed in all, counted over every resumption, or `steps` are done.
 
         The learning rate, the size of the views and the end depend on the share of the time that has passed, so that
         a slow machine does fewer steps of the same plan.
+
+        Args:
+            examine_every_s: seconds of learning between two looks at the validation photos.
+            keep_every_s: seconds of learning that a stop may cost.
+            say: told one line per look.
         """
         recipe, standing = self.recipe, self.standing
         self.pupil.train()
@@ -102,7 +112,7 @@ class Training:
                 marks = examine(self.average, self.views, size=recipe.serve_size)
                 self._note(marks, {name: float(np.mean(values)) for name, values in since.items()}, say)
                 since = {}
-            if is_over or standing.elapsed_s - kept >= _KEEP_EVERY_S:
+            if is_over or standing.elapsed_s - kept >= keep_every_s:
                 kept = standing.elapsed_s
                 self.keep()
         return standing

@@ -168,7 +168,7 @@ def _make_chunk(job: tuple[list[tuple[TrainingPhoto, PhotoFacts]], Recipe, Path,
     pixels, embeddings, logits = _arrays(folder, plan, mode="r+")
     made = 0
     for photo, fact in chunk:
-        picture = _opened(photo.read())
+        picture = opened(photo.read())
         rng = Random(f"{recipe.seed}:{photo.key}")
         shown = [changed(picture, rng, number=number) for number in range(fact.count)]
         answers = teacher.answer(shown)
@@ -182,9 +182,16 @@ def _make_chunk(job: tuple[list[tuple[TrainingPhoto, PhotoFacts]], Recipe, Path,
     return made
 
 
-def _opened(content: bytes) -> Image.Image:
+def opened(content: bytes, *, backdrop: str = "") -> Image.Image:
+    """Return an upright picture, RGB, or RGBA where it has transparent parts and no backdrop is named to lay it on."""
     with Image.open(BytesIO(content)) as image:
         image.draft("RGB", (_DECODED_SIDE, _DECODED_SIDE))
         upright = ImageOps.exif_transpose(image)
-        has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-        return upright.convert("RGBA" if has_alpha else "RGB")
+        if "A" not in upright.getbands() and "transparency" not in upright.info:
+            return upright.convert("RGB")
+        cut_out = upright.convert("RGBA")
+    if not backdrop:
+        return cut_out
+    paper = Image.new("RGB", cut_out.size, backdrop)
+    paper.paste(cut_out, mask=cut_out)
+    return paper
