@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         description="Name of the encoder to serve: `descriptors` or a folder name in the models folder. "
         "Empty: the one chosen with `feira model use`, else `descriptors`.",
     )
+    text_model: str = Field(
+        "",
+        description="Name of the text encoder behind encoders that only know pictures: `words-v1` or a folder name in "
+        "the models folder. Empty: `words-v1`, which is built in. A change asks for `feira train align`.",
+    )
     engine_threads: int = Field(0, ge=0, description="Threads for encoding. 0: one per core.")
 
     # Feedback
@@ -108,6 +113,18 @@ class Settings(BaseSettings):
     search_log_share: float = Field(
         1.0, ge=0, le=1, description="Share of searches that is written down for statistics, drawn by chance."
     )
+
+    # Fetching models
+    hub_url: str = Field(
+        "",
+        description="Hub or mirror that `feira model pull` asks, as in `https://hub.example.org`. "
+        "Empty: HF_ENDPOINT, else the public one.",
+    )
+    hub_token: str = Field(
+        "", description="Token for models that are not open; sent to the hub alone. Empty: HF_TOKEN.", repr=False
+    )
+    hub_max_bytes: int = Field(8_000_000_000, gt=0, description="Largest file of a model that is fetched, in bytes.")
+    offline: bool = Field(False, description="Fetch nothing from the network. HF_HUB_OFFLINE says the same.")
 
     # Work and servers
     web_workers: int = Field(2, gt=0, description="Web processes started by `feira web`.")

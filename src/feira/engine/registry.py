@@ -9,12 +9,22 @@ from feira.core.encoders.dual import DualEncoder
 from feira.core.encoders.golden import check_golden
 from feira.core.encoders.manifest import MANIFEST_NAME, ModelManifest, read_manifest
 from feira.core.encoders.onnx import OnnxEncoder
-from feira.core.encoders.protocol import Encoder
+from feira.core.encoders.protocol import Encoder, TextEncoder
 from feira.core.encoders.sessions import Arithmetic, Device, arithmetic_of
+from feira.core.encoders.texts import OnnxTexts
 from feira.core.errors import ManifestError, Misconfigured
 from feira.engine.config import DEFAULT_ENCODER
 
-__all__ = ["DEFAULT_ENCODER", "EncoderCard", "list_encoders", "list_models", "model_folder", "open_encoder"]
+__all__ = [
+    "DEFAULT_ENCODER",
+    "EncoderCard",
+    "coarsest_arithmetic",
+    "list_encoders",
+    "list_models",
+    "model_folder",
+    "open_encoder",
+    "open_manifest",
+]
 
 Kind = Literal["builtin", "onnx", "dual", "text", "torch"]
 
@@ -106,10 +116,11 @@ def open_encoder(name: str, *, models_dir: Path, threads: int = 1, device: Devic
     manifest = read_manifest(model_folder(name, models_dir=models_dir))
     if manifest.image is None:
         raise Misconfigured(f"{name} turns texts into vectors and sees no pictures. Choose an encoder of pictures.")
-    encoder = _opened(manifest, threads=threads, device=device)
+    encoder = open_manifest(manifest, threads=threads, device=device)
+    assert isinstance(encoder, Encoder)  # noqa: S101  (it has an image side)
     if manifest.golden is not None:
         check_golden(encoder, manifest.golden)
-    elif _arithmetic(manifest) == "int8":
+    elif coarsest_arithmetic(manifest) == "int8":
         raise ManifestError(
             f"{name} rounds its activations to 8 bits, which is wrong on some processors, and keeps no golden answers "
             f"to tell. Compare it with its float32 twin: `feira model prove {name} --against TWIN`."
@@ -117,7 +128,15 @@ def open_encoder(name: str, *, models_dir: Path, threads: int = 1, device: Devic
     return encoder
 
 
-def _opened(manifest: ModelManifest, *, threads: int, device: Device) -> Encoder:
+def open_manifest(manifest: ModelManifest, *, threads: int = 1, device: Device = "auto") -> Encoder | TextEncoder:
+    """Return whatever a manifest describes, its answers unchecked; a model of texts alone is a `TextEncoder` only.
+
+    Raises:
+        Misconfigured, ManifestError: as `open_encoder`.
+    """
+    if manifest.image is None:
+        assert manifest.text is not None  # noqa: S101  (no manifest without a side is read)
+        return OnnxTexts(manifest.text, encoder_id=manifest.encoder_id, threads=threads, device=device)
     if manifest.runtime == "torch":
         return _torch_encoder(manifest, threads=threads, device=device)
     kind = DualEncoder if manifest.text is not None else OnnxEncoder
@@ -144,7 +163,7 @@ def _folder_names(models_dir: Path) -> list[str]:
 def _card_of(folder: Path) -> EncoderCard:
     try:
         manifest = read_manifest(folder)
-        arithmetic = _arithmetic(manifest)
+        arithmetic = coarsest_arithmetic(manifest)
     except ManifestError as error:
         return EncoderCard(name=folder.name, kind="onnx", path=folder, fault=error.message)
     return EncoderCard(
@@ -168,7 +187,7 @@ def _kind_of(manifest: ModelManifest) -> Kind:
     return "dual" if manifest.text is not None else "onnx"
 
 
-def _arithmetic(manifest: ModelManifest) -> Arithmetic:
+def coarsest_arithmetic(manifest: ModelManifest) -> Arithmetic:
     """Return the coarsest arithmetic of the model's sides."""
     files = [side.weights for side in (manifest.image, manifest.text) if side is not None]
     found: set[Arithmetic] = {arithmetic_of(file) for file in files if file.suffix == ".onnx"}

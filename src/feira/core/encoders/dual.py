@@ -31,4 +31,4 @@ class DualEncoder(OnnxEncoder):
         Raises:
             EncoderError: the model answered with zeros, NaN or the wrong shape, or not at all.
         """
-        return self._texts.encode(texts)
+        return self._texts.encode_texts(texts)

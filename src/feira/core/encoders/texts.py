@@ -45,12 +45,22 @@ class OnnxTexts:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(side.tokenizer))
         except Exception as error:  # the library's own exceptions share no base class
             raise ManifestError(f"{side.tokenizer} cannot be loaded: {error}") from error
+        self._check_names()
         self._tokenizer.enable_truncation(side.max_tokens)
         length = side.max_tokens if side.padding == "max" else None
         self._tokenizer.enable_padding(pad_id=side.pad_id, pad_token=side.pad_token, length=length)
-        self._check_names()
 
-    def encode(self, texts: Sequence[str]) -> Matrix:
+    @property
+    def encoder_id(self) -> str:
+        """As it was given."""
+        return self._encoder_id
+
+    @property
+    def dim(self) -> int:
+        """Length of every row."""
+        return self._side.dim
+
+    def encode_texts(self, texts: Sequence[str]) -> Matrix:
         """Return one unit-length float32 row per text, in order; `(0, dim)` for no texts.
 
         Raises:
@@ -61,8 +71,8 @@ class OnnxTexts:
         cleaned = [clean_text(text[:most], self._side.clean) for text in texts]
         # Texts of like length share a batch, so that little is spent on padding.
         order = sorted(range(len(texts)), key=lambda place: len(cleaned[place]))
-        for start in range(0, len(order), _BATCH):
-            places = order[start : start + _BATCH]
+        for start in range(0, len(order), self._batch):
+            places = order[start : start + self._batch]
             rows[places] = self._run([cleaned[place] for place in places])
         return rows
 
@@ -86,7 +96,8 @@ class OnnxTexts:
     def _check_names(self) -> None:
         """Compare the names in the manifest with those in the ONNX file, before the first text does."""
         side = self._side
-        inputs = {node.name: node.type for node in self._session.get_inputs()}
+        nodes = self._session.get_inputs()
+        inputs = {node.name: node.type for node in nodes}
         outputs = [node.name for node in self._session.get_outputs()]
         named = {name for name in (side.ids_name, side.mask_name, side.types_name) if name}
         if set(inputs) != named:
@@ -96,6 +107,10 @@ class OnnxTexts:
         other = {kind for kind in inputs.values() if kind not in _DTYPES}
         if other:
             raise ManifestError(f"{side.weights} takes {sorted(other)}; texts go in as whole numbers.")
+        fixed = {node.shape[0] for node in nodes if isinstance(node.shape[0], int)}
+        if fixed - {1}:
+            raise ManifestError(f"{side.weights} takes {fixed.pop()} texts at once and no fewer; export it anew.")
+        self._batch = 1 if fixed else _BATCH
         self._dtypes = {name: _DTYPES[kind] for name, kind in inputs.items()}
 
 

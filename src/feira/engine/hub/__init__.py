@@ -1,0 +1,1 @@
+"""Fetching models: presets, a hub, any address; resumed, checked, and switched in whole."""
