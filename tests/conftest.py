@@ -80,7 +80,7 @@ def engine(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        _wait_until_ready(failures)
+        wait_until_ready(failures)
         yield f"http://127.0.0.1:{ENGINE_PORT}"
     finally:
         server.should_exit = True
@@ -88,7 +88,8 @@ def engine(transactional_db: None, tmp_path: Path) -> Iterator[str]:
         shop_engine().close()
 
 
-def _wait_until_ready(failures: list[BaseException]) -> None:
+def wait_until_ready(failures: list[BaseException]) -> None:
+    """Wait for the engine of the settings; raise what kept it from starting."""
     deadline = time.monotonic() + ENGINE_START_S
     while time.monotonic() < deadline:
         if failures:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from feira.core.images.cropping import LEAST, WHOLE, Crop
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import ListingFilter
+from feira.shop.listings.tags import COLOURS
 from feira.shop.search.changes import read_away, read_changes
 from feira.shop.search.query import ORDERS, SearchQuery
 from feira.shop.search.reading import MOST_EXAMPLES
@@ -26,7 +27,7 @@ crops = st.builds(
 )
 changes = st.text(max_size=40).map(lambda text: read_changes(" ".join(text.replace("\0", "").split())).towards)
 away = st.text(max_size=40).map(lambda text: read_away(" ".join(text.replace("\0", "").split())))
-colours = st.sets(st.sampled_from(["red", "blue", "off white"])).map(lambda names: tuple(sorted(names)))
+colours = st.sets(st.sampled_from(COLOURS)).map(lambda names: tuple(name for name in COLOURS if name in names))
 
 filters = st.builds(
     ListingFilter,
@@ -37,6 +38,7 @@ filters = st.builds(
     ),
     min_price=prices,
     max_price=prices,
+    colours=colours,
     attributes=st.dictionaries(
         words, st.sets(words, min_size=1, max_size=4).map(lambda v: tuple(sorted(v))), max_size=4
     ).map(lambda found: {code: found[code] for code in sorted(found)}),
@@ -44,10 +46,10 @@ filters = st.builds(
 
 
 @st.composite
-def likes(draw: st.DrawFn) -> dict[str, tuple[int, ...]]:
+def likes(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
     found = draw(examples)
     split = draw(st.integers(0, len(found)))
-    return {"like": tuple(found[:split][:MOST_EXAMPLES]), "unlike": tuple(found[split:][:MOST_EXAMPLES])}
+    return tuple(found[:split][:MOST_EXAMPLES]), tuple(found[split:][:MOST_EXAMPLES])
 
 
 plain_queries = st.builds(
@@ -60,13 +62,13 @@ plain_queries = st.builds(
     without=away,
     is_cheaper=st.booleans(),
     balance=st.integers(0, 100),
-    colours=colours,
+    is_strict=st.booleans(),
     explain=st.booleans(),
     passing=filters,
     sort=st.sampled_from(ORDERS),
     after=st.just("") | words,
 )
-queries = st.tuples(plain_queries, likes()).map(lambda drawn: replace(drawn[0], **drawn[1]))
+queries = st.tuples(plain_queries, likes()).map(lambda both: replace(both[0], like=both[1][0], unlike=both[1][1]))
 
 
 @given(queries)

@@ -9,10 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from feira.core.recommend.ranking import FEATURES
+from feira.shop.feedback.people import person_of
+from feira.shop.listings.selectors import Card
 from feira.shop.photos.uploads import refuse_large_body, upload_content
 from feira.shop.search.query import SearchQuery
 from feira.shop.search.serializers import PhotoSearchSerializer, SearchAnswerSerializer, SearchAskedSerializer
-from feira.shop.search.services import SearchAnswer, search_listings, take_query_photo
+from feira.shop.search.services import SearchAnswer, note_search, search_listings, take_query_photo
 from feira.shop.search.throttles import PhotoThrottle
 from feira.shop.search.uploads import remember_upload, searcher_of
 
@@ -27,8 +30,9 @@ class SearchView(APIView):
         operation_id="search",
         summary="Find listings by words, by a photo, or both",
         description=(
-            "Filter by a choice attribute with `attr_` and its code, as in `attr_colour=red`. Without words and photo "
-            "everything for sale is listed, newest first."
+            "Filter by a choice attribute with `attr_` and its code, as in `attr_size=M`. Without words, photo and "
+            "examples everything for sale is listed, newest first. When nothing answers the whole query, rare words or "
+            "a filter are passed over, which `relaxed` tells; `strict=1` forbids it."
         ),
         tags=["search"],
         parameters=[SearchAskedSerializer],
@@ -75,18 +79,30 @@ class PhotoSearchView(APIView):
 
 def _answer(request: Request, query: SearchQuery, given: dict[str, Any]) -> Response:
     answer = search_listings(query, searcher_of(request), size=given["limit"], with_facets=given["facets"])
+    note_search(answer, person_of(request))
     return Response(answer_body(answer, with_facets=given["facets"]))
 
 
 def answer_body(answer: SearchAnswer, *, with_facets: bool) -> dict[str, Any]:
     """Return an answer as the API shows it."""
+    relaxed = {"words": answer.relaxed.words, "filters": answer.relaxed.filters}
     body = {
-        "results": answer.cards,
+        "results": [_result(answer, card) for card in answer.cards] if answer.query.explain else answer.cards,
         "next_cursor": answer.next_cursor,
         "total": answer.total,
         "took_ms": round(answer.took_ms, 1),
         "did_you_mean": answer.did_you_mean,
         "photo": answer.photo.id if answer.photo else None,
         "photo_unanswered": answer.is_photo_unanswered,
+        "looks_unanswered": answer.is_unanswered,
+        "relaxed": relaxed if answer.relaxed else None,
     }
     return {**body, "facets": answer.facets} if with_facets else body
+
+
+def _result(answer: SearchAnswer, card: Card) -> dict[str, Any]:
+    """Return a card with its explanation; every part is a float64 that holds it exactly, and so is their sum."""
+    parts = answer.parts.get(card["id"])
+    if parts is None:
+        return {**card}
+    return {**card, "score": float(parts.sum()), "parts": dict(zip(FEATURES, parts.tolist(), strict=True))}

@@ -1,18 +1,14 @@
-"""Listings that may answer a query: by photo, and by words and photo together."""
+"""Listings that may answer a query, proposed cheaply: by their looks, by their words, and both fused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from feira.core.recommend.neighbours import group_by_listing
-from feira.core.types import Matrix
+from feira.core.recommend.neighbours import Scored, group_by_listing
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import listing_of_photos, photo_ids_of
-from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.engine import engine
-from feira.shop.photos.selectors import digest_for_encoder, embeddings_of
-from feira.shop.search.selectors import QueryPhoto
+from feira.shop.search.looks import Looks
 
 MOST_NEAREST = 240
 MOST_COMPARED = 20_000
@@ -22,30 +18,10 @@ RANK_OFFSET = 60
 HITS = (600, 2_400, 9_600)
 
 
-@dataclass(frozen=True, slots=True)
-class QueryVector:
-    """How one encoder sees the query's photo; one row."""
+def nearest_listings(looks: Looks, passing: QuerySet[Listing], *, is_narrow: bool) -> list[list[Scored]]:
+    """Return for each row of the looks the passing listings nearest to it, best first, with the cosine.
 
-    encoder_id: str
-    row: Matrix
-
-
-def query_vector(photo: QueryPhoto) -> QueryVector:
-    """Return the stored embedding of a photo, or let the engine see it now; one query.
-
-    Raises:
-        EngineUnavailable: nobody can compare photos right now.
-    """
-    status = engine().status()
-    known, rows = embeddings_of([photo.id], status.encoder_id)
-    if known:
-        return QueryVector(status.encoder_id, rows)
-    encoded = engine().encode([blob_store().get(digest_for_encoder(photo.renditions, status.input_size))])
-    return QueryVector(encoded.encoder_id, encoded.rows)
-
-
-def nearest_listings(vector: QueryVector, passing: QuerySet[Listing], *, is_narrow: bool) -> list[int]:
-    """Return the passing listings that look most like the query, best first, `MOST_NEAREST` if there are as many.
+    `MOST_NEAREST` each if there are as many.
 
     Args:
         is_narrow: whether `passing` leaves out live listings. When few photos pass, only those are compared, so that
@@ -56,14 +32,14 @@ def nearest_listings(vector: QueryVector, passing: QuerySet[Listing], *, is_narr
         EngineUnavailable: nobody can compare photos right now.
     """
     among = photo_ids_of(passing, most=MOST_COMPARED) if is_narrow else None
-    found: list[int] = []
+    found: list[list[Scored]] = []
     for most in HITS:
-        hits = engine().search(vector.row, most, among=among, encoder_id=vector.encoder_id)[0]
-        listing_of = listing_of_photos([hit.photo_id for hit in hits], among=passing)
-        found = [listing_id for listing_id, _score in group_by_listing(hits, listing_of)]
-        if len(found) >= MOST_NEAREST or len(hits) < most:
+        answers = engine().search(looks.rows, most, among=among, encoder_id=looks.encoder_id)
+        listing_of = listing_of_photos({hit.photo_id for hits in answers for hit in hits}, among=passing)
+        found = [group_by_listing(hits, listing_of) for hits in answers]
+        if all(len(near) >= MOST_NEAREST or len(hits) < most for near, hits in zip(found, answers, strict=True)):
             break
-    return found[:MOST_NEAREST]
+    return [near[:MOST_NEAREST] for near in found]
 
 
 def fused(*rankings: Sequence[int]) -> list[int]:

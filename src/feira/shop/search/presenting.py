@@ -1,43 +1,55 @@
 """A search answer in the words and links of its page."""
 
-from collections.abc import Iterator
-from decimal import Decimal
+from collections.abc import Mapping
 from math import ceil, floor
 from typing import Any
 
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from feira.shop.listings.facets import Facet, FacetOption
 from feira.shop.listings.models import Listing
-from feira.shop.listings.selectors import SORTS
+from feira.shop.listings.selectors import SORTS, Card
+from feira.shop.listings.tags import COLOURS
+from feira.shop.search.chips import chips, filter_label
+from feira.shop.search.explaining import bars, longest_part, score_text
+from feira.shop.search.links import search_url
 from feira.shop.search.query import RELEVANCE, SearchQuery
-from feira.shop.search.reading import ATTRIBUTE
-from feira.shop.search.selectors import QueryPhoto
+from feira.shop.search.reading import ATTRIBUTE, EVEN_BALANCE, MOST_EXAMPLES
 from feira.shop.search.services import SearchAnswer
 
+# Parts of a photo that can be asked for without drawing a rectangle.
+PARTS = (
+    ("0.2,0.2,0.6,0.6", gettext_lazy("The middle")),
+    ("0,0,1,0.5", gettext_lazy("The upper half")),
+    ("0,0.5,1,0.5", gettext_lazy("The lower half")),
+    ("0,0,0.5,1", gettext_lazy("The left half")),
+    ("0.5,0,0.5,1", gettext_lazy("The right half")),
+)
 
-def search_url(query: SearchQuery) -> str:
-    """Return the address of a query's page."""
-    parameters = query.to_url()
-    return reverse("search:search") + (f"?{parameters}" if parameters else "")
 
+def page_context(answer: SearchAnswer, *, own_judgements: Mapping[int, int] | None = None) -> dict[str, Any]:
+    """Return everything that the templates of the search page use.
 
-def page_context(answer: SearchAnswer) -> dict[str, Any]:
-    """Return everything that the templates of the search page use."""
+    Args:
+        own_judgements: what this visitor said about results of this query: 1 or −1 by listing.
+    """
     query = answer.query
     meant = answer.did_you_mean
-    asked = list(_chips(answer))
+    asked = list(chips(answer))
     return {
         **query_context(query),
         # What goes along with a photo that is sent from this page: not the photo that was there before.
-        "kept_with_photo": _kept(query.changed(photo_id=None, listing_id=None)),
+        "kept_with_photo": _kept(query.without_photo()),
         "asked": asked,
         "query_url": query.changed().to_url(),
         "save_name": ", ".join(part["label"] for part in asked),
+        "results": _results(answer, own_judgements or {}),
         "cards": answer.cards,
+        "query_key": answer.key,
+        "query_text": query.text,
         "total_text": _total_text(answer),
         "took_ms": round(answer.took_ms),
         "facets": [_facet(query, facet) for facet in answer.facets if facet.options],
@@ -46,59 +58,52 @@ def page_context(answer: SearchAnswer) -> dict[str, Any]:
         "next_url": search_url(query.changed(after=answer.next_cursor)) if answer.next_cursor else None,
         "did_you_mean": meant and {"text": meant, "url": search_url(query.changed(text=meant))},
         "notice": _notice(answer),
+        "relaxed": _relaxed(answer),
+        "refine": _refine(answer),
     }
 
 
 def query_context(query: SearchQuery) -> dict[str, Any]:
     """Return the query as the search fields of every page want it: what was typed, and the rest to be kept."""
-    return {"query": query, "q": query.text, "kept": _kept(query.changed(text="")), "form_error": None}
+    return {
+        "query": query,
+        "q": query.text,
+        "kept": _kept(query.changed(text="", is_strict=False)),
+        "form_error": None,
+    }
 
 
 def _kept(query: SearchQuery) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in query.changed().parameters()]
 
 
-def _chips(answer: SearchAnswer) -> Iterator[dict[str, Any]]:
-    query, passing = answer.query, answer.query.passing
-    words = query.words
-    for term in words.wanted:
-        yield _chip(term.text, query.changed(text=words.without(term).text))
-    for term in words.unwanted:
-        yield _chip(f"−{term.text}", query.changed(text=words.without(term).text))
-    if answer.photo:
-        label = _("Like “%(title)s”") % {"title": answer.photo.title} if answer.photo.title else _("Your photo")
-        yield _chip(label, query.changed(photo_id=None, listing_id=None), thumb=_thumb_url(answer.photo))
-    if passing.category_path:
-        name = _label(answer, "category", passing.category_path) or passing.category_path.rpartition("/")[2]
-        yield _chip(name, query.filtered(category_path=""))
-    if passing.seller_slug:
-        yield _chip(_("by %(seller)s") % {"seller": passing.seller_slug}, query.filtered(seller_slug=""))
-    for value in passing.conditions:
-        yield _chip(str(Listing.Condition(value).label), _toggled(query, "condition", value, active=True))
-    if passing.min_price is not None:
-        yield _chip(_("from %(price)s") % {"price": _amount(passing.min_price)}, query.filtered(min_price=None))
-    if passing.max_price is not None:
-        yield _chip(_("up to %(price)s") % {"price": _amount(passing.max_price)}, query.filtered(max_price=None))
-    for code, values in passing.attributes.items():
-        for value in values:
-            yield _chip(value, query.without_attribute(code, value))
+def _results(answer: SearchAnswer, own_judgements: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Return each card with why it is there, what this visitor said about it, and where to find more like it."""
+    query, longest = answer.query, longest_part(answer.parts)
+    results = []
+    for place, card in enumerate(answer.cards):
+        parts = answer.parts.get(card["id"])
+        results.append(
+            {
+                "card": {**card, "thumb": own_judgements.get(card["id"], 0)},
+                "position": (answer.first_position or 1) + place,
+                "bars": bars(parts, longest=longest) if parts is not None else [],
+                "score": score_text(parts) if parts is not None else "",
+                **_more_and_less(query, card),
+            }
+        )
+    return results
 
 
-def _chip(label: str, without: SearchQuery, thumb: str | None = None) -> dict[str, Any]:
-    return {"label": label, "remove_url": search_url(without), "thumb": thumb}
-
-
-def _thumb_url(photo: QueryPhoto) -> str:
-    return reverse("search:thumb", args=[photo.id])
-
-
-def _amount(price: Decimal) -> str:
-    return number_format(price, 0 if price == price.to_integral_value() else 2)
-
-
-def _label(answer: SearchAnswer, param: str, value: str) -> str:
-    options = (option for facet in answer.facets if facet.param == param for option in facet.options)
-    return next((option.label for option in options if option.value == value), "")
+def _more_and_less(query: SearchQuery, card: Card) -> dict[str, str]:
+    """Return where it goes on with more, and with less of what a card looks like; nothing without a photo."""
+    number = card["id"]
+    if card["photo"] is None or number in query.like:
+        return {}
+    others = tuple(one for one in query.unlike if one != number)
+    more = query.changed(like=(*query.like, number)[-MOST_EXAMPLES:], unlike=others)
+    less = query.changed(unlike=(*others, number)[-MOST_EXAMPLES:])
+    return {"more_url": search_url(more), "less_url": search_url(less)}
 
 
 def _facet(query: SearchQuery, facet: Facet) -> dict[str, Any]:
@@ -106,6 +111,7 @@ def _facet(query: SearchQuery, facet: Facet) -> dict[str, Any]:
         "name": facet.name,
         "param": facet.param,
         "options": [_option(query, facet.param, option) for option in facet.options],
+        "has_swatches": facet.has_swatches,
     }
 
 
@@ -127,6 +133,9 @@ def _toggled(query: SearchQuery, param: str, value: str, *, active: bool) -> Sea
     if param == "condition":
         chosen = {*query.passing.conditions} ^ {value}
         return query.filtered(conditions=tuple(known for known in Listing.Condition.values if known in chosen))
+    if param == "colour":
+        colours = {*query.passing.colours} ^ {value}
+        return query.filtered(colours=tuple(known for known in COLOURS if known in colours))
     code = param.removeprefix(ATTRIBUTE)
     return query.without_attribute(code, value) if active else query.with_attribute(code, value)
 
@@ -151,18 +160,17 @@ def _sorts(query: SearchQuery) -> list[dict[str, Any]]:
         "cheapest": _("Price, low to high"),
         "dearest": _("Price, high to low"),
     }
-    has_relevance = query.has_photo or bool(query.words.wanted)
-    chosen = "newest" if query.sort == RELEVANCE and not has_relevance else query.sort
+    chosen = "newest" if query.sort == RELEVANCE and not query.has_relevance else query.sort
     return [
         {"label": label, "url": search_url(query.changed(sort=sort)), "active": sort == chosen}
         for sort, label in labels.items()
-        if (sort in SORTS) or (sort == RELEVANCE and has_relevance)
+        if (sort in SORTS) or (sort == RELEVANCE and query.has_relevance)
     ]
 
 
 def _total_text(answer: SearchAnswer) -> str:
     numbers = {"count": number_format(answer.total, use_l10n=True, force_grouping=True)}
-    if answer.photo and not answer.is_photo_unanswered:
+    if answer.is_by_looks:
         if answer.query.words.wanted:
             return ngettext("About %(count)s listing", "About %(count)s listings", answer.total) % numbers
         return ngettext("The most similar listing", "The %(count)s most similar listings", answer.total) % numbers
@@ -170,8 +178,46 @@ def _total_text(answer: SearchAnswer) -> str:
 
 
 def _notice(answer: SearchAnswer) -> str | None:
-    if not answer.is_photo_unanswered:
+    if not answer.is_unanswered:
         return None
-    if answer.query.words.wanted:
+    if answer.is_photo_unanswered and answer.query.words.wanted:
         return _("Photos cannot be compared right now. These match your words; try again in a minute for the photo.")
-    return _("Photos cannot be compared right now. Meanwhile, this is what is new; try again in a minute.")
+    if answer.is_photo_unanswered:
+        return _("Photos cannot be compared right now. Meanwhile, this is what is new; try again in a minute.")
+    return _("Only titles and descriptions were searched just now. Try again in a minute for what photos show.")
+
+
+def _relaxed(answer: SearchAnswer) -> dict[str, Any] | None:
+    """Return what was passed over, in a sentence, and where nothing is."""
+    relaxed = answer.relaxed
+    if relaxed.filters:
+        labels = ", ".join(filter_label(answer, param) for param in relaxed.filters)
+        text = _("Nothing passes every filter. This is without: %(filters)s.") % {"filters": labels}
+    elif not answer.has_words:
+        text = _("No listing says “%(words)s”. These look like it.") % {"words": answer.query.words.text}
+    elif relaxed.words:
+        words = ", ".join(f"“{word}”" for word in relaxed.words)
+        text = _("No listing has all of these words. This is without %(words)s.") % {"words": words}
+    else:
+        return None
+    return {"text": text, "strict_url": search_url(answer.query.changed(is_strict=True))} if answer.cards else None
+
+
+def _refine(answer: SearchAnswer) -> dict[str, Any] | None:
+    """Return what the panel below a query's picture needs, None without a picture."""
+    query = answer.query
+    if not query.has_examples:
+        return None
+    wish = " ".join(filter(None, (query.but, query.without and f"{_('without')} {query.without}")))
+    return {
+        "wish": wish,
+        "kept": _kept(query.changed(but="", without="", balance=EVEN_BALANCE)),
+        "balance": query.balance if answer.photo and query.words.wanted else None,
+        "photo_url": reverse("search:query_photo", args=[answer.photo.id]) if answer.photo else None,
+        "photo_width": answer.photo.renditions["card"]["width"] if answer.photo else 0,
+        "photo_height": answer.photo.renditions["card"]["height"] if answer.photo else 0,
+        "crop": query.crop.text if query.crop else "",
+        "kept_with_crop": _kept(query.changed(crop=None)),
+        "parts": PARTS,
+        "has_price": bool(answer.photo and answer.photo.price is not None),
+    }

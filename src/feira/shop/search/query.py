@@ -16,6 +16,7 @@ from feira.shop.search.words import MOST_CHARACTERS, Words, parse_words
 
 RELEVANCE = "relevance"
 ORDERS = (RELEVANCE, *SORTS)
+YES = frozenset({"1", "true"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class SearchQuery:
         but, without: words for what the picture should have more of, and none of.
         is_cheaper: cost less than the listing whose looks are asked for.
         balance: how much the photo counts against the words, from 0 (only the words) to 100 (only the photo).
-        colours: names of colours, of which any passes.
+        is_strict: take words and filter as they stand, and what only looks like the words for nothing.
         explain: whether to say why each result is where it is.
     """
 
@@ -46,9 +47,9 @@ class SearchQuery:
     is_cheaper: bool = False
     balance: int = EVEN_BALANCE
     passing: ListingFilter = field(default_factory=ListingFilter)
-    colours: tuple[str, ...] = ()
     sort: str = RELEVANCE
     after: str = ""
+    is_strict: bool = False
     explain: bool = False
 
     @property
@@ -74,7 +75,7 @@ class SearchQuery:
     @property
     def is_unfiltered(self) -> bool:
         """Whether everything for sale passes, as far as the query itself says."""
-        return self.passing.is_empty() and not self.colours and not self.is_cheaper
+        return self.passing.is_empty() and not self.is_cheaper
 
     @classmethod
     def from_url(cls, parameters: QueryDict) -> "SearchQuery":
@@ -93,7 +94,7 @@ class SearchQuery:
             unlike=tuple(n for n in reading.read_numbers(parameters.getlist("unlike")) if n not in like),
             but=wish.towards,
             without=" ".join(filter(None, (away, wish.away)))[:MOST_CHANGES].strip(),
-            is_cheaper=wish.is_cheaper or parameters.get("cheaper") in {"1", "true"},
+            is_cheaper=wish.is_cheaper or parameters.get("cheaper") in YES,
             balance=reading.read_balance(parameters.get("balance")),
             passing=ListingFilter(
                 category_path=reading.read_text(parameters.get("category"), most=400).strip("/"),
@@ -102,11 +103,12 @@ class SearchQuery:
                 min_price=reading.read_price(parameters.get("min_price")),
                 max_price=reading.read_price(parameters.get("max_price")),
                 attributes=reading.read_attributes(parameters),
+                colours=reading.read_colours(parameters.getlist("colour")),
             ),
-            colours=reading.read_colours(parameters.getlist("colour")),
             sort=sort if sort in ORDERS else RELEVANCE,
             after=reading.read_text(parameters.get("after"), most=400),
-            explain=parameters.get("explain") in {"1", "true"},
+            is_strict=parameters.get("strict") in YES,
+            explain=parameters.get("explain") in YES,
         )
 
     def to_url(self) -> str:
@@ -159,12 +161,14 @@ class SearchQuery:
             "like": self.like,
             "unlike": self.unlike,
             "condition": passing.conditions,
-            "colour": self.colours,
+            "colour": passing.colours,
             **{f"{ATTRIBUTE}{code}": values for code, values in passing.attributes.items()},
         }
         yield from ((name, str(value)) for name, values in several.items() for value in values)
         if self.sort != RELEVANCE:
             yield "sort", self.sort
+        if self.is_strict:
+            yield "strict", "1"
         if self.explain:
             yield "explain", "1"
         if self.after:

@@ -6,13 +6,12 @@ from decimal import Decimal, InvalidOperation
 from django.http import QueryDict
 
 from feira.core.images.cropping import Crop
+from feira.shop.listings.tags import COLOURS
 
 ATTRIBUTE = "attr_"
 MOST_ATTRIBUTES = 10
 MOST_VALUES = 20
 MOST_EXAMPLES = 8
-MOST_COLOURS = 10
-MOST_COLOUR = 30
 EVEN_BALANCE, MOST_BALANCE = 50, 100
 _MOST_PRICE = Decimal("9999999999.99")
 
@@ -72,6 +71,6 @@ def read_balance(value: str | None) -> int:
 
 
 def read_colours(values: Iterable[str]) -> tuple[str, ...]:
-    """Read names of colours."""
-    names = {read_text(value, most=MOST_COLOUR).lower() for value in values} - {""}
-    return tuple(sorted(names)[:MOST_COLOURS])
+    """Read names of colours, each once, in the order of the palette."""
+    asked = {value.strip().lower() for value in values}
+    return tuple(name for name in COLOURS if name in asked)

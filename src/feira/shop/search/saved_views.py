@@ -14,8 +14,8 @@ from feira.core.errors import Refused
 from feira.shop.accounts.requests import SignedInRequest
 from feira.shop.search import history
 from feira.shop.search.alerts import search_to_stop
+from feira.shop.search.links import search_url
 from feira.shop.search.models import SavedSearch
-from feira.shop.search.presenting import search_url
 from feira.shop.search.saved import change_search, open_search, query_of, save_search, searches_of
 from feira.shop.web.requests import PageRequest
 

@@ -1,32 +1,28 @@
 """Answering a query, and taking a photo to search with."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-import structlog
-from django.db.models import QuerySet
+import numpy as np
+from numpy.typing import NDArray
 
-from feira.core.errors import FeiraError
 from feira.shop.accounts.models import Account
+from feira.shop.feedback.keys import query_key
+from feira.shop.feedback.people import Person
+from feira.shop.feedback.services import record_search
 from feira.shop.listings.facets import Facet, PriceRange, facets_of, price_range
 from feira.shop.listings.marks import marked
-from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import PAGE_SIZE, Card, cards_in_order, live_listings, page_of_cards
 from feira.shop.photos.models import Photo
 from feira.shop.photos.selectors import Visitor
 from feira.shop.photos.services import take_photo
-from feira.shop.search.candidates import fused, nearest_listings, query_vector
+from feira.shop.search.asking import filter_of
+from feira.shop.search.finding import MOST_RANKED, Found, find
 from feira.shop.search.query import RELEVANCE, SearchQuery
-from feira.shop.search.selectors import QueryPhoto, Searcher, query_photo
-from feira.shop.search.text_index import text_index
-from feira.shop.search.typos import corrected, vocabulary
-from feira.shop.search.words import Words
+from feira.shop.search.relaxing import Relaxation, without_one_filter
+from feira.shop.search.selectors import Example, QueryPhoto, Searcher, examples_visible_to, query_photo
 from feira.shop.web.cursors import InvalidCursor, Page, decode_cursor, encode_cursor
-
-MOST_BY_WORDS = 1_000
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +30,16 @@ class SearchAnswer:
     """One page of results and what is to be said about all of them.
 
     Attributes:
-        total: of listings found; with a photo, of the most similar ones that are ordered at all.
+        total: of listings found; when pictures were compared, of those that are ordered at all.
         did_you_mean: the words that were searched for in place of what was typed, None when nothing was changed.
+        relaxed: what of the query was passed over, because nothing answers the whole of it.
         photo: what the query's photo is, None without one.
-        is_photo_unanswered: nobody could compare photos, so the words alone (or nothing but the filter) decided.
+        examples: the liked and disliked listings that could be used.
+        is_by_looks: pictures were compared, with the photo or with what the words mean.
+        is_unanswered: they should have been, and nobody could; the rest of the query decided.
+        has_words: whether any result has the words; those that do not only look like them.
+        parts: what each feature adds to the score of each listing on this page, in the order of `FEATURES`.
+        first_position: place of the first card among all results, from 1; None when nobody counted.
         facets, price: empty and None unless asked for.
     """
 
@@ -47,23 +49,26 @@ class SearchAnswer:
     total: int
     took_ms: float
     did_you_mean: str | None = None
+    relaxed: Relaxation = field(default_factory=Relaxation)
     photo: QueryPhoto | None = None
-    is_photo_unanswered: bool = False
+    examples: Mapping[int, Example] = field(default_factory=dict)
+    is_by_looks: bool = False
+    is_unanswered: bool = False
+    has_words: bool = True
+    parts: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    first_position: int | None = 1
     facets: Sequence[Facet] = ()
     price: PriceRange | None = None
 
+    @property
+    def key(self) -> str:
+        """Under which name people judge this query's results; empty when nothing is asked for."""
+        return query_key(self.query.text, photo_id=self.query.photo_id, listing_id=self.query.listing_id)
 
-@dataclass(frozen=True, slots=True)
-class _Matched:
-    """What answers a query: `ranking` in order of relevance, or None where the newest go first.
-
-    `passing` are the results in no order, `before_filter` what words and photo alone would leave.
-    """
-
-    passing: QuerySet[Listing]
-    before_filter: QuerySet[Listing]
-    ranking: list[int] | None
-    words: Words
+    @property
+    def is_photo_unanswered(self) -> bool:
+        """Whether there is a photo that nobody could compare."""
+        return self.is_unanswered and self.query.has_examples
 
 
 def search_listings(
@@ -71,7 +76,8 @@ def search_listings(
 ) -> SearchAnswer:
     """Answer a query with one page, in a number of database queries that does not depend on the catalogue's size.
 
-    Words that nobody used are replaced by the nearest that somebody did when nothing is found without.
+    Words that nobody used are replaced by the nearest that somebody did when nothing is found without. When nothing
+    answers the whole query, its rarest words are passed over, or the filter that leaves nothing; `relaxed` says so.
 
     Raises:
         PhotoNotFound: the query's photo is not this visitor's to use.
@@ -79,28 +85,50 @@ def search_listings(
     """
     started = time.perf_counter()
     photo = query_photo(query, searcher)
-    by_photo: tuple[list[int], list[int]] | None = None
-    is_unanswered = False
-    if photo is not None:
-        try:
-            by_photo = _by_photo(query, photo)
-        except FeiraError as error:
-            # Away, restarting with another encoder, too busy: whatever it is, the words and the rest still answer.
-            log.warning("photo_search_unanswered", reason=error.message)
-            is_unanswered = True
-    matched = _matched(query, by_photo)
-    page = _page(query, matched, size)
+    examples = examples_visible_to(searcher, (*query.like, *query.unlike))
+    found = find(query, photo, examples, with_facets=with_facets)
+    wider, let_go = query, tuple[str, ...]()
+    if _is_empty(found) and not query.is_strict and not query.is_unfiltered:
+        wider, let_go = without_one_filter(query, photo, found)
+        found = find(wider, photo, examples, with_facets=with_facets)
+    page, first = _page(query, found, size)
+    matches = found.matches
+    passing = filter_of(wider, photo)
     return SearchAnswer(
         query=query,
         cards=marked(searcher.visitor, page.rows),
         next_cursor=page.next_cursor,
-        total=_total(matched),
-        did_you_mean=matched.words.text if matched.words != query.words else None,
+        total=_total(found),
+        did_you_mean=replace(matches.words, wanted=(*matches.words.wanted, *matches.dropped)).text
+        if matches.is_corrected
+        else None,
+        relaxed=Relaxation(tuple(term.text for term in matches.dropped), let_go if page.rows else ()),
         photo=photo,
-        is_photo_unanswered=is_unanswered,
-        facets=facets_of(matched.before_filter, query.passing) if with_facets else (),
-        price=price_range(matched.before_filter, query.passing) if with_facets else None,
+        examples=examples,
+        is_by_looks=found.is_by_looks,
+        is_unanswered=found.is_unanswered,
+        has_words=bool(matches.passing) or not matches.words.wanted,
+        parts={card["id"]: found.parts[card["id"]] for card in page.rows if card["id"] in found.parts},
+        first_position=first,
+        facets=facets_of(found.before_filter, passing) if with_facets else (),
+        price=price_range(found.before_filter, passing) if with_facets else None,
         took_ms=(time.perf_counter() - started) * 1000,
+    )
+
+
+def note_search(answer: SearchAnswer, person: Person) -> None:
+    """Write down what was shown for a query, unless nobody knows at which places it stands."""
+    if answer.first_position is None:
+        return
+    query = answer.query
+    record_search(
+        key=answer.key,
+        text=query.text,
+        listing_ids=[card["id"] for card in answer.cards],
+        total=answer.total,
+        took_ms=answer.took_ms,
+        person=person,
+        first_position=answer.first_position,
     )
 
 
@@ -113,66 +141,21 @@ def take_query_photo(*, content: bytes, visitor: Visitor) -> Photo:
     return take_photo(content=content, owner=visitor if isinstance(visitor, Account) else None)
 
 
-def _by_photo(query: SearchQuery, photo: QueryPhoto) -> tuple[list[int], list[int]]:
-    """Return the nearest listings that pass the filter, and the nearest of all: their facets show the other choices."""
-    vector, unwanted = query_vector(photo), Words(unwanted=query.words.unwanted)
-
-    def allowed(listings: QuerySet[Listing]) -> QuerySet[Listing]:
-        # Who asks for what looks like a listing knows that listing.
-        if query.photo_id is None and query.listing_id is not None:
-            listings = listings.exclude(pk=query.listing_id)
-        return text_index().having(listings, unwanted)
-
-    nearest = nearest_listings(vector, allowed(live_listings()), is_narrow=bool(unwanted))
-    if query.passing.is_empty():
-        return nearest, nearest
-    return nearest_listings(vector, allowed(live_listings(query.passing)), is_narrow=True), nearest
+def _is_empty(found: Found) -> bool:
+    return not found.ranking if found.ranking is not None else not found.passing.exists()
 
 
-def _matched(query: SearchQuery, by_photo: tuple[list[int], list[int]] | None) -> _Matched:
-    index, words = text_index(), query.words
-    everything, passing = live_listings(), live_listings(query.passing)
-    by_words: list[int] = []
-    if words.wanted:
-        by_words = index.best(passing, words, most=MOST_BY_WORDS)
-        better = words if by_words else corrected(words, vocabulary.get())
-        # The words may be there and only the filter have left nothing: then there is nothing to correct.
-        if better != words and (found := index.best(passing, better, most=MOST_BY_WORDS)):
-            words, by_words = better, found
-    if words.wanted and not query.passing.is_empty():
-        of_all = index.best(everything, words, most=MOST_BY_WORDS)
-    else:
-        of_all = by_words
-    if by_photo is None:
-        ranking = by_words if words.wanted else None
-        return _Matched(_having(passing, words, by_words), _having(everything, words, of_all), ranking, words)
-    nearest, nearest_of_all = by_photo
-    ranking = fused(by_words, nearest) if words.wanted else nearest
-    before = everything.filter(pk__in={*nearest, *nearest_of_all})
-    if words.wanted:
-        before = before | _having(everything, words, of_all)
-    return _Matched(passing.filter(pk__in=ranking), before, ranking, words)
-
-
-def _having(listings: QuerySet[Listing], words: Words, best: list[int]) -> QuerySet[Listing]:
-    """Return those with the words: the best ones by id if that is all of them, which spares looking up the words again.
-
-    Five counts per page look at what was found; each would cost as much as the search itself.
-    """
-    if words.wanted and len(best) < MOST_BY_WORDS:
-        return listings.filter(pk__in=best)
-    return text_index().having(listings, words)
-
-
-def _page(query: SearchQuery, matched: _Matched, size: int) -> Page[Card]:
-    if query.sort != RELEVANCE or matched.ranking is None:
+def _page(query: SearchQuery, found: Found, size: int) -> tuple[Page[Card], int | None]:
+    """Return a page and the place of its first card."""
+    if query.sort != RELEVANCE or found.ranking is None:
         sort = "newest" if query.sort == RELEVANCE else query.sort
-        return page_of_cards(matched.passing, sort=sort, cursor=query.after or None, size=size)
-    start = _start(query.after, matched.ranking)
-    ids = matched.ranking[start : start + size]
-    more = len(matched.ranking) > start + size
+        page = page_of_cards(found.passing, sort=sort, cursor=query.after or None, size=size)
+        return page, None if query.after else 1
+    start = _start(query.after, found.ranking)
+    ids = found.ranking[start : start + size]
+    more = len(found.ranking) > start + size
     cards = cards_in_order(ids, among=live_listings())
-    return Page(cards, encode_cursor(RELEVANCE, start + size, ids[-1]) if more else None)
+    return Page(cards, encode_cursor(RELEVANCE, start + size, ids[-1]) if more else None), start + 1
 
 
 def _start(after: str, ranking: list[int]) -> int:
@@ -185,7 +168,7 @@ def _start(after: str, ranking: list[int]) -> int:
     return ranking.index(last) + 1 if last in ranking else offset
 
 
-def _total(matched: _Matched) -> int:
-    if matched.ranking is not None and len(matched.ranking) < MOST_BY_WORDS:
-        return len(matched.ranking)
-    return matched.passing.count()
+def _total(found: Found) -> int:
+    if found.ranking is not None and len(found.ranking) < MOST_RANKED:
+        return len(found.ranking)
+    return found.passing.count()

@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from feira.shop.search.presenting import search_url
+from feira.shop.search.links import search_url
 from feira.shop.search.query import SearchQuery
 from feira.shop.search.services import search_listings
 from feira.shop.search.suggest import suggestions_for

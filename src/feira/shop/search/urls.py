@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.search, name="search"),
     path("photo/", views.by_photo, name="by_photo"),
     path("photo/<int:photo_id>.webp", views.thumb, name="thumb"),
+    path("photo/<int:photo_id>/card.webp", views.thumb, {"name": "card"}, name="query_photo"),
     path("suggest/", suggest_views.suggest, name="suggest"),
     path("saved/", saved_views.saved, name="saved"),
     path("saved/new/", saved_views.save, name="save"),
