@@ -53,5 +53,5 @@ class SentenceEncoder:
         """
         rows = np.zeros((len(texts), self._dim), dtype=np.float32)
         spoken = [place for place, text in enumerate(texts) if any(letter.isalnum() for letter in text)]
-        rows[spoken] = self._texts.encode([texts[place] for place in spoken])
+        rows[spoken] = self._texts.encode_texts([texts[place] for place in spoken])
         return rows
