@@ -3,7 +3,7 @@
 import csv
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -14,33 +14,50 @@ from django.db import connection
 from django.db.models import Q
 
 from feira.cli.console import progress, say, show_json
-from feira.core.errors import Refused
+from feira.cli.errors import Misused
+from feira.cli.migrate import migrate
+from feira.core.errors import Refused, SourceError
 from feira.settings import load_settings
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.models import UNFINISHED, Job
+from feira.shop.listings.columns import parse_own_rules
 from feira.shop.listings.imports import ImportProgress, import_progress, refused_rows, start_import
-from feira.shop.listings.models import ImportRun
-from feira.shop.listings.records import Record, read_records, with_price
+from feira.shop.listings.models import ImportRun, Listing
+from feira.shop.listings.records import Record, read_records, table_in, with_defaults
 from feira.shop.listings.samples import with_sample_facts
 
 POLL_S = 0.3
 PATIENCE_S = 120.0
-PRICE_OF_A_PHOTO = 10.0
-AFTERWARDS = Q(kind__startswith="photos.") | Q(kind__startswith="feed.")
+PRICE_OF_A_PHOTO, PRICE_OF_A_ROW = 10.0, 1.0
+AFTERWARDS = Q(kind__startswith="photos.") | Q(kind__startswith="feed.") | Q(kind__startswith="listings.tag")
 
 app = typer.Typer()
 
 
 @app.command(
     "import",
-    epilog="Examples: [bold]feira import shop.csv --seller 'Old Mill'[/], [bold]feira import photos/ --samples[/].",
+    epilog=(
+        "Examples: [bold]feira import shop.csv --seller 'Old Mill'[/], [bold]feira import photos/ --samples[/], "
+        "[bold]feira import export.csv --map Bezeichnung=title --map Farbe=attr:colour[/]."
+    ),
 )
 def import_listings(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="CSV, JSON Lines or Parquet file, or a folder.")],
     *,
     seller: Annotated[str, typer.Option(help="Seller of rows that name none.")] = "Imported",
     price: Annotated[
-        float | None, typer.Option(min=0, help="Price of rows that name none.  [default: 10 for a folder of photos]")
+        float | None,
+        typer.Option(
+            min=0, help="Price of rows that name none.  [default: 10 for a folder of photos, 1 for one with a table]"
+        ),
+    ] = None,
+    condition: Annotated[
+        str | None,
+        typer.Option(help="Condition of rows that name none: new, like_new, good or fair.  [default: good]"),
+    ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help="What a column holds; FIELD may be attr:NAME. Repeatable."),
     ] = None,
     samples: Annotated[bool, typer.Option("--samples", help="Make up what a folder of photos lacks.")] = False,
     report: Annotated[
@@ -48,15 +65,18 @@ def import_listings(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
-    """Import listings with their photos; each sub-folder of a photo folder becomes a category.
+    """Import listings with their photos: a table, a folder with a table and photos, or a folder of photos in folders.
 
-    Columns: title, description, category ("Clothing > Shoes"), price, currency, condition, stock, seller, photos
-    ("a.jpg|b.jpg", paths or addresses), attr:NAME. An import that was interrupted goes on when called again, and a row
-    that cannot be imported is written to the report with its reason. Exit code 1 when no row could be.
+    Columns: title, description, category ("Clothing > Shoes"), price, currency, condition, stock, seller, tags, photos
+    ("a.jpg|b.jpg", paths or addresses), attr:NAME. Common other names for these are known, --map names yours; without
+    a table each folder of photos becomes a category. An import that was interrupted goes on when called again, and a
+    row that cannot be imported is written to the report with its reason. Exit code 1 when no row could be.
     """
+    if not connection.introspection.table_names():
+        migrate(check=False)  # a new shop may begin with an import
     run = start_import(
         source=str(source.resolve()),
-        records=records_of(source, price=price, samples=samples),
+        records=records_of(source, price=price, condition=condition, samples=samples, rules=rules or []),
         seller_name=seller,
     )
     result = follow_import(run)
@@ -71,15 +91,28 @@ def import_listings(
         raise Refused("No row could be imported. The report says why.")
 
 
-def records_of(source: Path, *, price: float | None, samples: bool) -> Iterator[Record]:
-    """Return the records of a source with what they lack: sample facts, or a price."""
-    records = read_records(source)
+def records_of(
+    source: Path, *, price: float | None, condition: str | None, samples: bool, rules: Sequence[str]
+) -> Iterator[Record]:
+    """Return the records of a source with what they lack: sample facts, or a price and a condition.
+
+    Raises:
+        Misused: a rule says nothing, or there is no such condition.
+    """
+    if condition is not None and condition not in Listing.Condition.values:
+        raise Misused(f"There is no condition “{condition}”. It is one of: {', '.join(Listing.Condition.values)}.")
+    try:
+        own_rules = parse_own_rules(rules)
+    except SourceError as error:
+        raise Misused(error.message) from error
+    records = read_records(source, own_rules)
     if samples:
         return with_sample_facts(records)
     if price is None and source.is_dir():
-        price = PRICE_OF_A_PHOTO
-        say(f"Photos name no price: each is listed for {price:g} {load_settings().currency}. --price changes that.")
-    return records if price is None else with_price(records, Decimal(str(price)))
+        price = PRICE_OF_A_PHOTO if table_in(source, own_rules) is None else PRICE_OF_A_ROW
+        say(f"What names no price is listed for {price:g} {load_settings().currency}. --price changes that.")
+    defaults: dict[str, str] = {} if price is None else {"price": str(Decimal(str(price)))}
+    return with_defaults(records, defaults | ({"condition": condition} if condition else {}))
 
 
 def follow_import(run: ImportRun) -> ImportProgress:

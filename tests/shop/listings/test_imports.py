@@ -4,7 +4,6 @@ import csv
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +14,7 @@ from feira.core.testing.photos import photo_bytes
 from feira.shop.jobs import services as jobs
 from feira.shop.listings.imports import ROWS_PER_JOB, import_progress, refused_rows, start_import
 from feira.shop.listings.models import Category, ImportRun, Listing
-from feira.shop.listings.records import read_records, with_price
+from feira.shop.listings.records import read_records, with_defaults
 from feira.shop.photos.models import Photo
 
 ROWS = [
@@ -150,7 +149,7 @@ def test_a_refused_row_is_tried_again_with_what_the_source_says_now(folder: Path
 def test_photos_without_a_price_take_the_one_given(folder: Path) -> None:
     (folder / "bad.jpg").unlink()
     run = start_import(
-        source="folder", records=with_price(read_records(folder), Decimal("7.50")), seller_name="Importer"
+        source="folder", records=with_defaults(read_records(folder), {"price": "7.50"}), seller_name="Importer"
     )
     jobs.run_until_idle(queues=["imagery"])
     assert import_progress(run).done == 2

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count
@@ -15,7 +17,7 @@ from feira.settings import load_settings
 from feira.shop.accounts.models import Seller
 from feira.shop.accounts.services import create_seller
 from feira.shop.jobs import services as jobs
-from feira.shop.listings.models import Attribute, Category, ImportRow, ImportRun, Listing
+from feira.shop.listings.models import Attribute, Category, ImportRow, ImportRun, Listing, ListingTag
 from feira.shop.listings.photo_sources import read_photo_bytes
 from feira.shop.listings.records import Record
 from feira.shop.listings.services import (
@@ -28,6 +30,7 @@ from feira.shop.listings.services import (
     ensure_choice,
     open_listings,
 )
+from feira.shop.listings.tags import MOST_TAGS, TagName, searchable_text, tag_name
 from feira.shop.photos import services as photos
 
 ROWS_PER_JOB = 16
@@ -153,13 +156,38 @@ def _checked(item: _ReadRow, known: "_Known") -> CheckedListing:
     record = item.row.record
     named = record.get("seller")
     seller = known.seller(str(named)) if named else item.row.run.seller
-    return check_listing(seller=seller, facts=_facts_from(record, known), photo_count=len(item.photos))
+    checked = check_listing(seller=seller, facts=_facts_from(record, known), photo_count=len(item.photos))
+    checked.listing.reference = str(record.get("reference", ""))[:300]
+    checked.listing.picture_name = picture_name(str(record["photos"][0]))
+    checked.listing.tags_text = searchable_text(_tags_from(record))
+    return checked
+
+
+def picture_name(reference: str) -> str:
+    """Return the name of a file or address without folders and ending, as others may call the picture.
+
+    >>> picture_name("/stickers/noto/emoji_u1f600.png"), picture_name("https://example.org/a/1f600.png?size=2")
+    ('emoji_u1f600', '1f600')
+    """
+    return PurePosixPath(urlsplit(reference).path.replace("\\", "/")).stem[:150]
+
+
+def _tags_from(record: Mapping[str, Any]) -> list[TagName]:
+    names = (tag_name(str(text)) for text in record.get("tags", []))
+    return list(dict.fromkeys(tag for tag in names if tag))[:MOST_TAGS]
 
 
 def _open(accepted: Sequence[tuple[_ReadRow, CheckedListing]]) -> None:
     added = photos.add_photos([photo for item, _checked in accepted for photo in item.photos], owner=None)
     rest = iter(added)
     listings = open_listings([(checked, list(islice(rest, len(item.photos)))) for item, checked in accepted])
+    ListingTag.objects.bulk_create(
+        [
+            ListingTag(listing=listing, group=tag.group, name=tag.name, source=ListingTag.Source.IMPORT)
+            for (item, _checked), listing in zip(accepted, listings, strict=True)
+            for tag in _tags_from(item.row.record)
+        ]
+    )
     rows = [item.row for item, _checked in accepted]
     for row, listing in zip(rows, listings, strict=True):
         row.state, row.listing = ImportRow.State.DONE, listing

@@ -2,13 +2,15 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from feira.core.errors import SourceError
+from feira.shop.listings.columns import as_fields, has_photos
 
 try:
     from pyarrow import ArrowException
@@ -19,6 +21,7 @@ except ImportError:  # the extra `parquet` is not installed
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".heic"}
 SPLIT_FOLDERS = {"train", "test", "validation", "val"}
 LIST_SEPARATOR = "|"
+_TAG_SEPARATORS = re.compile(r"[|;,]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +29,50 @@ class Record:
     """One listing to be: a key that is unique and stable in its source, and its fields as found there.
 
     Fields: title, description, category (list of names from the root), price, currency, condition, stock, seller,
-    photos (list of paths or URLs), attributes (mapping of code to text).
+    photos (list of paths or URLs), attributes (mapping of code to text), tags (list), reference (the key where it means
+    something outside of the source).
     """
 
     key: str
     fields: dict[str, Any]
 
 
-def read_records(source: Path) -> Iterator[Record]:
-    """Read a source.
+def read_records(source: Path, own_rules: Mapping[str, str] = MappingProxyType({})) -> Iterator[Record]:
+    """Read a source: a table, a folder with one table that names photos, or a folder of photos.
+
+    Args:
+        own_rules: column → field, as `columns.parse_own_rules` returns them.
 
     Raises:
         SourceError: it does not exist, has a suffix we do not read, or is no valid file of its kind.
     """
     if source.is_dir():
-        return _read_folder(source)
-    readers: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
-        ".csv": _read_csv,
-        ".jsonl": _read_json_lines,
-        ".ndjson": _read_json_lines,
-        ".parquet": _read_parquet,
-    }
+        table = table_in(source, own_rules)
+        return _read_folder(source) if table is None else read_records(table, own_rules)
     if not source.exists():
         raise SourceError(f"There is no file or folder {source}.")
-    reader = readers.get(source.suffix.lower())
+    reader = _READERS.get(source.suffix.lower())
     if reader is None:
-        raise SourceError(f"{source.name} is none of: a folder of photos, {', '.join(readers)}.")
-    return _keyed(reader(source), base=source.parent)
+        raise SourceError(f"{source.name} is none of: a folder of photos, {', '.join(_READERS)}.")
+    return _keyed(reader(source), base=source.parent, own_rules=own_rules)
+
+
+def table_in(folder: Path, own_rules: Mapping[str, str] = MappingProxyType({})) -> Path | None:
+    """Return the table directly in the folder that says what its photos show, None when there is none.
+
+    Raises:
+        SourceError: several could be meant, or one of them is damaged.
+    """
+    tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _READERS and path.is_file()]
+    found = [path for path in tables if has_photos(_columns_of(path), own_rules)]
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise SourceError(f"Each of {names} in {folder} could be the catalogue. Name the one that you mean.")
+    return found[0] if found else None
+
+
+def _columns_of(table: Path) -> Iterable[str]:
+    return next(_READERS[table.suffix.lower()](table), {})
 
 
 def _read_folder(folder: Path) -> Iterator[Record]:
@@ -63,15 +83,21 @@ def _read_folder(folder: Path) -> Iterator[Record]:
         names = [part for part in inside.parts[:-1] if part.lower() not in SPLIT_FOLDERS]
         category = [_words(name) for name in names] or [_words(folder.name)]
         found = True
-        yield Record(str(inside), {"title": category[-1], "category": category, "photos": [str(path.resolve())]})
+        fields = {
+            "title": category[-1],
+            "category": category,
+            "photos": [str(path.resolve())],
+            "reference": str(inside),
+        }
+        yield Record(str(inside), fields)
     if not found:
         raise SourceError(f"There is no photo in {folder} ({', '.join(sorted(PHOTO_SUFFIXES))}).")
 
 
-def with_price(records: Iterable[Record], price: Decimal) -> Iterator[Record]:
-    """Give records that name no price this one."""
+def with_defaults(records: Iterable[Record], defaults: Mapping[str, str]) -> Iterator[Record]:
+    """Give records these facts where they name none."""
     for record in records:
-        yield Record(record.key, {"price": str(price), **record.fields})
+        yield Record(record.key, {**defaults, **record.fields})
 
 
 def _words(folder_name: str) -> str:
@@ -111,30 +137,37 @@ def _read_parquet(source: Path) -> Iterator[dict[str, Any]]:
         raise SourceError(f"{source.name} is not a valid Parquet file: {error}.") from error
 
 
-def _keyed(rows: Iterator[dict[str, Any]], *, base: Path) -> Iterator[Record]:
+def _keyed(rows: Iterator[dict[str, Any]], *, base: Path, own_rules: Mapping[str, str]) -> Iterator[Record]:
     for number, row in enumerate(rows, start=1):
-        key = str(row.get("id") or row.get("key") or f"row {number}")
-        yield Record(key, normalised(row, base=base))
+        fields = as_fields(row, own_rules)
+        # Without a name of its own a row is known by its place, which means nothing to anybody else.
+        reference = str(fields.pop("key", ""))
+        if reference:
+            fields["reference"] = reference
+        yield Record(reference or f"row {number}", normalised(fields, base=base))
 
 
-def normalised(row: dict[str, Any], *, base: Path) -> dict[str, Any]:
-    """Return a flat row (as in CSV) in the shape of a record's fields; paths become absolute.
+def normalised(fields: dict[str, Any], *, base: Path) -> dict[str, Any]:
+    """Return a record's fields with lists made of texts and photos' paths made absolute.
 
-    Lists are written `a|b`, categories also `Clothing > Shoes`, attributes as columns named `attr:colour`.
+    Lists are written `a|b`, tags also `a;b` or `a, b`, categories also `Clothing > Shoes`.
     """
-    fields = {name: value for name, value in row.items() if value not in (None, "")}
-    category = fields.get("category", [])
+    category, photos, tags = fields.get("category", []), fields.get("photos", []), fields.get("tags", [])
     if isinstance(category, str):
         fields["category"] = [part.strip() for part in category.replace(">", LIST_SEPARATOR).split(LIST_SEPARATOR)]
-    photos = fields.pop("photo", None) or fields.get("photos", [])
     if isinstance(photos, str):
         photos = [part.strip() for part in photos.split(LIST_SEPARATOR) if part.strip()]
     fields["photos"] = [_absolute(str(photo), base) for photo in photos]
-    attributes = dict(fields.get("attributes") or {})
-    attributes |= {name.removeprefix("attr:"): fields.pop(name) for name in list(fields) if name.startswith("attr:")}
-    fields["attributes"] = {str(code): str(value) for code, value in attributes.items()}
+    if len(tags):
+        parts = _TAG_SEPARATORS.split(tags) if isinstance(tags, str) else tags
+        fields["tags"] = [text for part in parts if (text := str(part).strip())]
     return fields
 
 
 def _absolute(photo: str, base: Path) -> str:
     return photo if photo.startswith(("http://", "https://")) else str((base / photo).resolve())
+
+
+_READERS: Mapping[str, Callable[[Path], Iterator[dict[str, Any]]]] = MappingProxyType(
+    {".csv": _read_csv, ".jsonl": _read_json_lines, ".ndjson": _read_json_lines, ".parquet": _read_parquet}
+)
