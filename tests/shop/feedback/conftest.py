@@ -7,7 +7,7 @@ from rest_framework.test import APIClient
 
 from feira.shop.accounts.models import Account
 from feira.shop.accounts.services import issue_token
-from feira.shop.feedback.teams import ML_TEAM
+from feira.shop.insight.teams import ML_TEAM
 from tests.factories import make_account
 
 

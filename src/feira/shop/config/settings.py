@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "feira.shop.search",
     "feira.shop.feed",
     "feira.shop.storefront",
+    "feira.shop.insight",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

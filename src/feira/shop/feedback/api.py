@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from feira.shop.feedback.entries import read_entries, reports_of
 from feira.shop.feedback.exports import as_csv, as_json, as_parquet
 from feira.shop.feedback.people import person_of
+from feira.shop.feedback.selectors import may_download_feedback
 from feira.shop.feedback.serializers import (
     AnalyticsAskedSerializer,
     AnalyticsSerializer,
@@ -25,7 +26,6 @@ from feira.shop.feedback.serializers import (
 )
 from feira.shop.feedback.services import take_feedback
 from feira.shop.feedback.statistics import Period, QueryFigures, query_figures
-from feira.shop.feedback.teams import may_download_feedback
 from feira.shop.feedback.throttles import FeedbackThrottle
 from feira.shop.web.renderers import OrjsonRenderer
 

@@ -1,7 +1,5 @@
 """The app `feedback`."""
 
-from importlib import import_module
-
 from django.apps import AppConfig
 
 
@@ -10,7 +8,3 @@ class FeedbackConfig(AppConfig):
 
     name = "feira.shop.feedback"
     label = "feedback"
-
-    def ready(self) -> None:
-        """Let the team that reads feedback be made."""
-        import_module("feira.shop.feedback.teams")

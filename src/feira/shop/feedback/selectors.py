@@ -8,8 +8,10 @@ from django.utils import timezone
 
 from feira.core.recommend.votes import Vote, nearness, signal
 from feira.settings import load_settings
+from feira.shop.accounts.models import Account
 from feira.shop.feedback.models import JudgedQuery, JudgedWord, Judgement, NearQuery
 from feira.shop.feedback.people import Person
+from feira.shop.photos.selectors import Visitor
 
 DAY_S = 86_400.0
 MOST_NEAR = 50
@@ -61,6 +63,11 @@ def near_queries(key: str) -> dict[int, float]:
     }
     best = sorted((pk for pk in found if found[pk] > 0), key=lambda pk: (-found[pk], -pk))[:MOST_NEAR]
     return {pk: found[pk] for pk in best}
+
+
+def may_download_feedback(visitor: Visitor) -> bool:
+    """Tell whether this visitor may download what people judged and clicked: the ML team, and administrators."""
+    return isinstance(visitor, Account) and visitor.has_perm("feedback.download_feedback")
 
 
 def own_judgements(person: Person, key: str, listing_ids: Collection[int]) -> dict[int, int]:

@@ -1,0 +1,1 @@
+"""How the shop is doing, for its staff: queries, judgements, learned parts."""

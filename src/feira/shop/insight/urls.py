@@ -1,0 +1,17 @@
+"""Addresses of the pages for staff."""
+
+from django.urls import path
+
+from feira.shop.insight import learned_views, query_views
+
+app_name = "insight"
+urlpatterns = [
+    path("", query_views.queries, name="queries"),
+    path("query/", query_views.one_query, name="query"),
+    path("judged/", query_views.judged, name="judged"),
+    path("learned/", learned_views.learned, name="learned"),
+    path("learned/train/", learned_views.train, name="train"),
+    path("learned/<int:part_id>/", learned_views.learned_part, name="learned_part"),
+    path("learned/<int:part_id>/promote/", learned_views.promote, name="promote"),
+    path("learned/<int:part_id>/roll-back/", learned_views.roll_back, name="roll_back"),
+]
