@@ -177,7 +177,11 @@ def test_words_photos_and_likenesses_find_listings(
     red, blue = post(shop, shoes), post(shop, shoes, title="Blue boots", colour="blue")
     work_done()
     assert [card.id for card in guest.search("boots")] == [blue.id]
-    assert guest.search("boots", attributes={"colour": "red"}).total == 0
+    assert guest.search("boots", attributes={"colour": "red"}, strict=True).total == 0
+    let_go = guest.search("boots", attributes={"colour": "red"})
+    assert [card.id for card in let_go] == [blue.id]
+    assert let_go.relaxed is not None
+    assert let_go.relaxed.filters == ("attr_colour",)
 
     bluish = photo_bytes((40, 40, 190), (200, 300))
     found = guest.search(photo=bluish)
@@ -187,3 +191,20 @@ def test_words_photos_and_likenesses_find_listings(
     assert [card.id for card in shop.search(photo=shop.photos.upload(bluish).id)] == [blue.id, red.id]
     assert red.id in [card.id for card in guest.search(like=blue.id)]
     assert [card.id for card in guest.similar(red.id)] == [blue.id]
+
+
+def test_wishes_reach_the_shop_and_results_explain_themselves(
+    shop: Client, guest: Client, shoes: str, work_done: Callable[[], None]
+) -> None:
+    red, blue = post(shop, shoes), post(shop, shoes, title="Blue boots", colour="blue")
+    work_done()
+    found = guest.search("boots", photo=photo_bytes((40, 40, 190), (200, 300)), crop=(0, 0, 0.5, 0.5), explain=True)
+    first = next(iter(found))
+    assert first.id == blue.id
+    assert first.parts is not None
+    assert sum(first.parts.values()) == first.score
+    assert next(iter(guest.search("boots"))).parts is None
+    assert [card.id for card in guest.search(more_like=[red.id], less_like=[blue.id])] == [red.id]
+    with pytest.raises(Invalid):
+        guest.search("boots", balance=101)
+    assert not found.is_looks_unanswered

@@ -22,7 +22,7 @@ from feira.client.errors import (
     NotUnderstood,
     Unreachable,
 )
-from feira.client.records import Card, Category, Listing, Me, OwnPhoto, Photo, Token
+from feira.client.records import Card, Category, Listing, Me, OwnPhoto, Photo, Relaxed, Result, Token
 from feira.client.shop import Client, SearchResults
 
 __all__ = [
@@ -41,6 +41,8 @@ __all__ = [
     "NotUnderstood",
     "OwnPhoto",
     "Photo",
+    "Relaxed",
+    "Result",
     "SearchResults",
     "Token",
     "Unreachable",

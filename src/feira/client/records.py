@@ -1,7 +1,7 @@
 """What the shop answers, as values; addresses are whole, prices decimal, times aware."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -183,13 +183,33 @@ class CardPage:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchPage(CardPage):
-    """One page of what a search found."""
+class Result(Card):
+    """A listing that was found; score and parts when they were asked for. The parts add up to the score exactly."""
 
+    score: float | None = None
+    parts: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """What of a query was passed over because nothing answers all of it."""
+
+    words: Sequence[str]
+    filters: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One page of what a search found; no cursor on the last."""
+
+    results: Sequence[Result]
+    next_cursor: str | None
     total: int
     did_you_mean: str | None
     photo: int | None
     photo_unanswered: bool
+    looks_unanswered: bool
+    relaxed: Relaxed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +270,9 @@ def read_records(kind: type[Record], body: Any, *, under: str, absolute: Callabl
 def _read(hint: Any, value: Any, absolute: Callable[[str], str]) -> Any:
     origin, parts = get_origin(hint), get_args(hint)
     if isinstance(hint, type) and is_dataclass(hint):
-        return hint(**{name: _read(part, value[name], absolute) for name, part in _hints(hint).items()})
+        optional = {field.name for field in fields(hint) if field.default is not MISSING}
+        given = {name: part for name, part in _hints(hint).items() if name in value or name not in optional}
+        return hint(**{name: _read(part, value[name], absolute) for name, part in given.items()})
     if origin in (Union, UnionType):
         inner = next(part for part in parts if part is not NoneType)
         return None if value is None else _read(inner, value, absolute)

@@ -16,6 +16,7 @@ from feira.client.records import (
     Listing,
     Me,
     OwnPhoto,
+    Result,
     SearchPage,
     Token,
     read_record,
@@ -32,8 +33,8 @@ UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError)
 class Filters(TypedDict, total=False):
     """What listings must be to be listed or found.
 
-    `condition` and the values of `attributes` may be one text or several, which are alternatives. `sort` is one of
-    newest, cheapest, dearest; for a search also relevance.
+    `condition`, `colour` and the values of `attributes` may be one text or several, which are alternatives. `sort` is
+    one of newest, cheapest, dearest; for a search also relevance.
     """
 
     category: str
@@ -41,8 +42,34 @@ class Filters(TypedDict, total=False):
     condition: str | Sequence[str]
     min_price: Decimal | str
     max_price: Decimal | str
+    colour: str | Sequence[str]
     attributes: Mapping[str, str | Sequence[str]]
     sort: str
+
+
+class Wishes(Filters, total=False):
+    """What a search may ask for besides words and a photo.
+
+    Attributes:
+        crop: the part of the photo that counts: left, top, width and height as fractions of it.
+        more_like, less_like: numbers of listings whose looks are nearer to what is meant, and farther from it.
+        but: what is to be different from the photo, as in "red, without pattern, cheaper".
+        without: words for what the photo shows and the results should not.
+        cheaper: cost less than the listing whose looks are asked for.
+        balance: how much the photo counts against the words, from 0 (only the words) to 100 (only the photo).
+        strict: correct and pass over nothing, and leave out what only looks like the words.
+        explain: tell each result's score and parts.
+    """
+
+    crop: tuple[float, float, float, float]
+    more_like: Sequence[int]
+    less_like: Sequence[int]
+    but: str
+    without: str
+    cheaper: bool
+    balance: int
+    strict: bool
+    explain: bool
 
 
 class ListingChanges(TypedDict, total=False):
@@ -218,6 +245,8 @@ class SearchResults(_Part):
         total: how many were found; with a photo, the most similar ones that are ordered.
         did_you_mean: what was searched for in place of words that nobody used.
         is_photo_unanswered: whether photos could not be compared right now, so that the rest of the query decided.
+        is_looks_unanswered: the same, also for what the words look like.
+        relaxed: what was passed over because nothing answers the whole query; None when nothing was.
         facets: how many listings each further choice would leave.
     """
 
@@ -227,16 +256,17 @@ class SearchResults(_Part):
         # A photo that was sent along has a number now, under which further pages compare with it.
         self._query = {**query, "photo": page.photo, "facets": None}
         self.total, self.did_you_mean, self.is_photo_unanswered = page.total, page.did_you_mean, page.photo_unanswered
+        self.is_looks_unanswered, self.relaxed = page.looks_unanswered, page.relaxed
         self.facets = self._read_all(Facet, first, under="facets") if query.get("facets") else ()
 
-    def __iter__(self) -> Iterator[Card]:
-        page: CardPage = self._first
+    def __iter__(self) -> Iterator[Result]:
+        page = self._first
         while True:
             yield from page.results
             if page.next_cursor is None:
                 return
             query = {**self._query, "after": page.next_cursor}
-            page = self._read(CardPage, self._transport.ask("GET", "search/", query=query))
+            page = self._read(SearchPage, self._transport.ask("GET", "search/", query=query))
 
 
 class Client(_Part):
@@ -270,15 +300,17 @@ class Client(_Part):
         photo: int | bytes | Path | None = None,
         like: int | None = None,
         facets: bool = False,
-        **filters: Unpack[Filters],
+        **wishes: Unpack[Wishes],
     ) -> SearchResults:
         """Find listings by words, by a photo, by a listing that they should look like, or by all of these.
+
+        Wishes further than that are told in `Wishes`, as in `search(like=7, but="red, cheaper", explain=True)`.
 
         Args:
             photo: bytes or path of any photo, or the number of an own or published one.
             like: number of a listing.
         """
-        query = {**_query(filters), "q": words, "listing": like, "limit": PAGE_SIZE, "facets": "1" if facets else None}
+        query = {**_wishes(wishes), "q": words, "listing": like, "limit": PAGE_SIZE, "facets": "1" if facets else None}
         if photo is None or isinstance(photo, int):
             query["photo"] = photo
             first = self._transport.ask("GET", "search/", query=query)
@@ -319,6 +351,16 @@ def _query(filters: Filters) -> dict[str, Any]:
     attributes = query.pop("attributes", {})
     query |= {f"attr_{code}": value for code, value in attributes.items()}
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in query.items()}
+
+
+def _wishes(wishes: Wishes) -> dict[str, Any]:
+    rest: dict[str, Any] = {**wishes}
+    crop: tuple[float, ...] | None = rest.pop("crop", None)
+    query: dict[str, Any] = {"crop": ",".join(f"{part:g}" for part in crop) if crop else None}
+    query |= {"like": [*rest.pop("more_like", ())] or None, "unlike": [*rest.pop("less_like", ())] or None}
+    query |= {name: "1" if rest.pop(name, False) else None for name in ("cheaper", "strict", "explain")}
+    filters: Filters = rest  # type: ignore[assignment] # what is left
+    return query | _query(filters)
 
 
 def _bytes_of(photo: bytes | Path | str) -> bytes:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from feira.core.images.cropping import Crop
@@ -15,22 +17,28 @@ from feira.shop.search.changes import MOST_CHANGES, read_away, read_changes
 from feira.shop.search.query import ORDERS, RELEVANCE, SearchQuery
 from feira.shop.search.words import MOST_CHARACTERS
 
+MOST_CROP = 60
 WORDS_HELP = (
     'Words, "phrases in quotes", and either with a minus before it to leave out. The last word may be unfinished.'
 )
 
 
-class CropField(serializers.CharField):
-    """A rectangle of the photo, as four fractions."""
+@extend_schema_field(OpenApiTypes.STR)
+class CropField(serializers.Field):  # type: ignore[type-arg]
+    """A rectangle of the photo, as four fractions in one text."""
 
-    def to_internal_value(self, data: Any) -> Crop | None:  # type: ignore[override] # DRF types a text field's value
+    def to_internal_value(self, data: Any) -> Crop | None:
         """Return the rectangle, None for the whole photo."""
         try:
-            crop = Crop.from_text(super().to_internal_value(data))
+            crop = Crop.from_text(str(data)[:MOST_CROP])
         except ValueError:
             message = "Give left, top, width and height of the part as fractions of the photo, as in 0.1,0.2,0.5,0.5."
             raise serializers.ValidationError(message) from None
         return None if crop.is_whole else crop
+
+    def to_representation(self, value: Crop) -> str:
+        """Return the four fractions."""
+        return value.text
 
 
 def _numbers(help_text: str) -> serializers.ListField:
@@ -51,7 +59,6 @@ class QuerySerializer(ListingFilterSerializer, PageSerializer):
     )
     crop = CropField(
         required=False,
-        max_length=60,
         help_text="The part of the photo that counts: left, top, width and height from 0 to 1, as in 0.1,0.2,0.5,0.5.",
     )
     like = _numbers("Numbers of listings; what looks like them goes up. May be repeated.")

@@ -4,16 +4,21 @@ const LEAST = 60;
 const STEP = 20;
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 
+const drawn = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
+
 class Crop {
   constructor(details) {
     this.stage = details.querySelector(".crop__stage");
     this.button = details.querySelector("[data-crop-go]");
-    this.box = document.createElement("div");
-    this.box.className = "crop__box";
-    this.box.tabIndex = 0;
+    const frame = drawn("svg");
+    frame.setAttribute("viewBox", `0 0 ${WHOLE} ${WHOLE}`);
+    frame.setAttribute("preserveAspectRatio", "none");
+    [this.veil, this.box, this.corner] = ["path", "rect", "path"].map(drawn);
+    [this.veil, this.box, this.corner].forEach((part, place) => part.setAttribute("class", ["crop__veil", "crop__box", "crop__corner"][place]));
+    this.box.setAttribute("tabindex", "0");
     this.box.setAttribute("role", "application");
-    this.box.append(document.createElement("span"));
-    this.stage.append(this.box);
+    frame.append(this.veil, this.box, this.corner);
+    this.stage.append(frame);
     details.querySelector("[data-crop-help]").hidden = this.button.hidden = false;
     const given = details.dataset.crop.split(",").map((part) => Math.round(Number(part) * WHOLE));
     const [left, top, width, height] = given.length === 4 ? given : [150, 150, 700, 700];
@@ -28,7 +33,10 @@ class Crop {
     left = clamp(Math.round(left), 0, WHOLE - width);
     top = clamp(Math.round(top), 0, WHOLE - height);
     this.now = { left, top, width, height };
-    for (const [side, value] of Object.entries(this.now)) this.box.style[side] = `${value / 10}%`;
+    for (const [name, value] of Object.entries({ x: left, y: top, width, height })) this.box.setAttribute(name, value);
+    const [right, bottom] = [left + width, top + height];
+    this.veil.setAttribute("d", `M0 0H${WHOLE}V${WHOLE}H0ZM${left} ${top}V${bottom}H${right}V${top}Z`);
+    this.corner.setAttribute("d", `M${right - 70} ${bottom}H${right}V${bottom - 70}`);
     this.button.value = [left, top, width, height].map((value) => value / WHOLE).join(",");
     const told = [left, top, width, height].map((value) => `${Math.round(value / 10)} %`).join(", ");
     this.box.setAttribute("aria-label", `${this.button.dataset.label}: ${told}`);
@@ -47,7 +55,7 @@ class Crop {
     ];
     const [x, y] = place(event);
     const before = this.now;
-    const isCorner = event.target.parentElement === this.box;
+    const isCorner = event.target === this.corner;
     const isMove = event.target === this.box;
     const drag = (moved) => {
       const [nowX, nowY] = place(moved);
