@@ -48,7 +48,7 @@ def run_import(folder: Path) -> list[Listing]:
 @pytest.mark.django_db
 def test_a_folder_of_stickers_becomes_a_shop_that_words_can_search(stickers: Path) -> None:
     cat, tangerine = run_import(stickers)
-    assert (cat.title, cat.category.path, cat.price) == ("cat face", "animals-nature", 1)
+    assert (cat.title, cat.category.path, str(cat.price)) == ("cat face", "animals-nature", "1.00")
     names = [(tag["group"], tag["name"], tag["source"]) for tag in tags_of([cat.pk])[cat.pk]]
     assert names == [
         ("colour", "black", "import"),

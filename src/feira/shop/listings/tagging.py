@@ -18,7 +18,7 @@ from feira.shop.jobs.selectors import unfinished_of_kind
 from feira.shop.listings.models import Listing, ListingAttribute, ListingPhoto, ListingTag
 from feira.shop.listings.seeing import MOST_PHOTOS, SeenTag, classes_seen, colours_seen, merged
 from feira.shop.listings.services import InvalidListing
-from feira.shop.listings.tags import COLOUR, MOST_TAGS, TagName, searchable_text
+from feira.shop.listings.tags import COLOUR, COLOUR_CODES, MOST_TAGS, TagName, searchable_text
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Embedding, Photo
 from feira.shop.photos.selectors import embeddings_of
@@ -27,7 +27,6 @@ TAG_BATCH = 32
 # A new listing's photos are about to be embedded; tagging it before that would be half the work done twice.
 SETTLED = timedelta(seconds=20)
 STATED = "stated"
-COLOUR_CODES = ("colour", "color")
 
 Source = ListingTag.Source
 

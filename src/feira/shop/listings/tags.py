@@ -16,6 +16,8 @@ from feira.shop.listings.models import ListingTag
 
 COLOUR = "colour"
 KEYWORD = "keyword"
+# Attributes by which sellers state a colour.
+COLOUR_CODES = ("colour", "color")
 MOST_TAGS = 30
 MOST_NAME, MOST_GROUP = 60, 40
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from feira.shop.listings.facets import Facet, FacetOption
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import SORTS, Card
-from feira.shop.listings.tags import COLOURS
+from feira.shop.listings.tags import COLOUR_CODES, COLOURS
 from feira.shop.search.chips import chips, filter_label
 from feira.shop.search.explaining import bars, longest_part, score_text
 from feira.shop.search.links import search_url
@@ -52,7 +52,7 @@ def page_context(answer: SearchAnswer, *, own_judgements: Mapping[int, int] | No
         "query_text": query.text,
         "total_text": _total_text(answer),
         "took_ms": round(answer.took_ms),
-        "facets": [_facet(query, facet) for facet in answer.facets if facet.options],
+        "facets": [_facet(query, facet) for facet in _facets_shown(answer)],
         "price": _price(answer),
         "sorts": _sorts(query),
         "next_url": search_url(query.changed(after=answer.next_cursor)) if answer.next_cursor else None,
@@ -104,6 +104,16 @@ def _more_and_less(query: SearchQuery, card: Card) -> dict[str, str]:
     more = query.changed(like=(*query.like, number)[-MOST_EXAMPLES:], unlike=others)
     less = query.changed(unlike=(*others, number)[-MOST_EXAMPLES:])
     return {"more_url": search_url(more), "less_url": search_url(less)}
+
+
+def _facets_shown(answer: SearchAnswer) -> list[Facet]:
+    """Return the facets that offer a choice; where there are swatches, sellers' own words for colours say it twice."""
+    facets = [facet for facet in answer.facets if facet.options]
+    if not any(facet.has_swatches for facet in facets):
+        return facets
+    chosen = answer.query.passing.attributes
+    twice = {f"{ATTRIBUTE}{code}" for code in COLOUR_CODES if code not in chosen}
+    return [facet for facet in facets if facet.param not in twice]
 
 
 def _facet(query: SearchQuery, facet: Facet) -> dict[str, Any]:
