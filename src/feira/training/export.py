@@ -2,6 +2,7 @@
 
 import copy
 import io
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,16 +79,18 @@ def _written(eye: Eye, size: int) -> onnx.ModelProto:
     example = torch.zeros(2, 3, size, size)
     stream = io.BytesIO()
     batch = torch.export.Dim("batch", min=1)
-    program = torch.onnx.export(
-        eye,
-        (example,),
-        input_names=[INPUT_NAME],
-        output_names=[OUTPUT_NAME],
-        opset_version=_OPSET,
-        dynamo=True,
-        dynamic_shapes={"pixels": {0: batch}},
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 warns of its own inner workings
+        program = torch.onnx.export(
+            eye,
+            (example,),
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
+            opset_version=_OPSET,
+            dynamo=True,
+            dynamic_shapes={"pixels": {0: batch}},
+            verbose=False,
+        )
     if program is None:
         raise Refused("torch gave no ONNX file; install the versions of the `torch` extra.")
     program.save(stream)  # type: ignore[arg-type]  # any stream that onnx can write to
