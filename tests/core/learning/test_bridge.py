@@ -44,7 +44,7 @@ NEW_IMAGES, NEW_TEXTS = pairs(100, np.random.default_rng(2))
 
 def test_texts_find_pictures_that_were_not_learned_from():
     bridge = fit_bridge(summed(IMAGES, TEXTS), **NAMES, text_ridge=0.1)
-    ranks = reciprocal_ranks(bridge, NEW_TEXTS, NEW_IMAGES)
+    ranks = reciprocal_ranks(bridge.to_image_space(NEW_TEXTS), NEW_IMAGES)
     by_chance = np.mean(1 / np.arange(1, 101))
     assert np.mean(ranks) > 8 * by_chance
 
@@ -73,7 +73,7 @@ def test_a_packed_bridge_answers_as_before():
 
 def test_ties_share_the_mean_of_their_places_so_that_a_bridge_to_nowhere_gains_nothing():
     nowhere = Bridge(**NAMES, matrix=np.zeros((24, 16), np.float32), centre=np.zeros(16, np.float32))
-    assert reciprocal_ranks(nowhere, NEW_TEXTS[:3], NEW_IMAGES[:3]) == [0.5, 0.5, 0.5]
+    assert reciprocal_ranks(nowhere.to_image_space(NEW_TEXTS[:3]), NEW_IMAGES[:3]) == [0.5, 0.5, 0.5]
 
 
 def test_with_few_pairs_the_prior_carries_and_is_chosen():
@@ -82,8 +82,8 @@ def test_with_few_pairs_the_prior_carries_and_is_chosen():
     alone, _ = choose_bridge(few, **NAMES, texts=NEW_TEXTS, images=NEW_IMAGES)
     helped, facts = choose_bridge(few, **NAMES, texts=NEW_TEXTS, images=NEW_IMAGES, prior=prior)
     assert facts["prior_share"] > 0
-    assert np.mean(reciprocal_ranks(helped, NEW_TEXTS, NEW_IMAGES)) > np.mean(
-        reciprocal_ranks(alone, NEW_TEXTS, NEW_IMAGES)
+    assert np.mean(reciprocal_ranks(helped.to_image_space(NEW_TEXTS), NEW_IMAGES)) > np.mean(
+        reciprocal_ranks(alone.to_image_space(NEW_TEXTS), NEW_IMAGES)
     )
 
 

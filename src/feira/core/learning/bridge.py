@@ -2,10 +2,10 @@
 
 Ridge regression takes an image vector x to text vectors t: x·W ≈ t. Since t·(x·W) = (W·t)·x, the vector W·t is a query
 that an index of image vectors answers, and no second index is needed. Two things were added to plain ridge and lift
-retrieval by a fifth (ADR 0014): text vectors are centred, and what most titles of a shop share counts less, by the
-inverse root of their covariance:
+retrieval by a third (ADR 0014): text vectors are centred, and what most titles of a shop share counts less, by a power
+of their covariance between none (plain ridge) and all (canonical correlation, which forgets short, general words):
 
-    query = (X'X + λ)⁻¹ · X'T · (T'T + μ)^-½ · (t − mean t)
+    query = (X'X + λ)⁻¹ · X'T · (T'T + μ)^-⅔ · (t − mean t)
 
 All three products are sums over pairs, so the fit's memory does not grow with the catalogue, and a prior is simply the
 sums over other pairs.
@@ -23,7 +23,8 @@ from feira.core.learning.ridge import Doubles, PairSums, power_of
 from feira.core.types import Matrix
 
 IMAGE_RIDGES: Final = (0.1, 0.3, 1.0, 3.0)
-TEXT_RIDGE: Final = 10.0
+TEXT_RIDGE: Final = 5.0
+TEXT_POWER: Final = -2 / 3
 PRIOR_SHARES: Final = (0.0, 0.03, 0.1, 0.3, 1.0)
 KIND: Final = "bridge 1"
 PRIOR_KIND: Final = "bridge prior 1"
@@ -96,7 +97,7 @@ def fit_bridge(
     """
     within, across, among_texts = sums.centred()
     weights = np.asarray(np.linalg.solve(within + image_ridge * np.eye(len(within)), across), dtype=np.float64)
-    matrix: Doubles = weights @ power_of(among_texts, -0.5, ridge=text_ridge)
+    matrix: Doubles = weights @ power_of(among_texts, TEXT_POWER, ridge=text_ridge)
     # The scale means nothing to a query; this one keeps half precision far from its limits.
     matrix /= max(float(np.abs(matrix).max()), 1e-30)
     return Bridge(
@@ -107,13 +108,12 @@ def fit_bridge(
     )
 
 
-def reciprocal_ranks(bridge: Bridge, texts: Matrix, images: Matrix) -> list[float]:
-    """Search each text among all the images; one over the place of its own image, whose row has the same number.
+def reciprocal_ranks(queries: Matrix, images: Matrix) -> list[float]:
+    """Search each query among all the images; one over the place of its own image, whose row has the same number.
 
     Photos that score exactly alike share the mean of their places, so that a bridge to nowhere gains nothing.
     """
-    queries = bridge.to_image_space(texts)
-    ranks = []
+    ranks: list[float] = []
     for start in range(0, len(queries), 256):
         scores = queries[start : start + 256] @ images.T
         own = np.take_along_axis(scores, np.arange(start, start + len(scores))[:, None], axis=1)
@@ -163,7 +163,7 @@ def _measured(
 ) -> tuple[Bridge, dict[str, float]]:
     both = sums if prior is None or not share else sums.plus(prior, share=share)
     bridge = fit_bridge(both, encoder_id=encoder_id, text_id=text_id, image_ridge=ridge)
-    mrr = float(np.mean(reciprocal_ranks(bridge, texts, images))) if len(texts) else 0.0
+    mrr = float(np.mean(reciprocal_ranks(bridge.to_image_space(texts), images))) if len(texts) else 0.0
     return bridge, {"image_ridge": ridge, "prior_share": share, "mrr": mrr}
 
 
