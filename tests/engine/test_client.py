@@ -1,18 +1,24 @@
 import os
+import re
 import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
-from feira.core.errors import EngineUnavailable
+from feira.core.errors import EncoderChanged, EngineUnavailable
 from feira.core.testing.photos import photo_bytes
 from feira.engine.client import EngineClient
 from feira.engine.config import EngineConfig
 from tests.engine.conftest import StartEngine
+from tests.engine.encoders import open_test_encoder
+from tests.engine.shop_tables import SqliteTables
 
 
 @contextmanager
@@ -122,3 +128,56 @@ def test_a_forked_process_uses_connections_of_its_own(config: EngineConfig, star
     os.close(reader)
     os.waitpid(child, 0)
     assert len(running.client._by_pid) == 1
+
+
+def test_several_engines_take_turns_and_one_that_is_gone_is_passed_over(
+    config: EngineConfig, start_engine: StartEngine, client_of: list[EngineClient], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        gone = f"http://127.0.0.1:{server.getsockname()[1]}"
+    engines = [start_engine(replace(config, snapshots_dir=tmp_path / str(n))) for n in range(2)]
+    client = EngineClient(", ".join([engines[0].url, gone, f"{engines[1].url}/"]), timeout_s=5)
+    client_of.append(client)
+    photos = [photo_bytes((200, 20, 20 * n)) for n in range(9)]
+    for photo in photos:
+        assert client.encode_images([photo]).shape[0] == 1
+    counts = [encoded_by(running.url) for running in engines]
+    assert sum(counts) == len(photos)
+    assert min(counts) >= 3
+    with pytest.raises(EngineUnavailable):
+        client.statuses()
+
+
+def test_an_engine_that_lacks_the_encoder_is_passed_over(
+    config: EngineConfig, start_engine: StartEngine, client_of: list[EngineClient], tmp_path: Path
+) -> None:
+    one, other = (
+        start_engine(replace(config, encoder=name, snapshots_dir=tmp_path / name), open_encoder=open_test_encoder)
+        for name in ("brightness", "histogram-64")
+    )
+    client_of.append(EngineClient(f"{one.url},{other.url}", timeout_s=5))
+    for _turn in range(4):
+        assert client_of[0].encode([photo_bytes()], encoder_id="histogram-64").encoder_id == "histogram-64"
+        with pytest.raises(EncoderChanged):
+            client_of[0].encode([photo_bytes()], encoder_id="never-seen")
+
+
+def test_what_was_written_is_waited_for_in_every_engine(
+    config: EngineConfig,
+    start_engine: StartEngine,
+    client_of: list[EngineClient],
+    tmp_path: Path,
+    sqlite_tables: SqliteTables,
+) -> None:
+    engines = [start_engine(replace(config, snapshots_dir=tmp_path / str(n), poll_s=30.0)) for n in range(2)]
+    client_of.append(EngineClient(",".join(running.url for running in engines), timeout_s=5))
+    encoded = client_of[0].encode([photo_bytes()])
+    seq = sqlite_tables.append([7], encoded.rows, encoder_id=encoded.encoder_id)
+    assert client_of[0].wait_for(seq, 5.0)
+    assert [running.client.status().photos for running in engines] == [1, 1]
+    assert not client_of[0].wait_for(seq + 1, 0.05)
+
+
+def encoded_by(url: str) -> int:
+    page = httpx.get(f"{url}/metrics").text
+    return round(sum(map(float, re.findall(r"^feira_engine_encoded_total\S* (\S+)$", page, re.MULTILINE))))

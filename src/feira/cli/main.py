@@ -22,7 +22,9 @@ COMMANDS = {
     "migrate": LazyCommand(
         "feira.cli.migrate", "Bring database and static files up to this version.", DATA, needs_shop=True
     ),
-    "model": LazyCommand("feira.cli.model", "List the encoders and choose the one that is served.", ENGINE),
+    "model": LazyCommand(
+        "feira.cli.model", "Fetch encoders, measure them, choose the one that is served.", ENGINE, needs_shop=True
+    ),
     "index": LazyCommand("feira.cli.index", "Look at the search index, verify it, rebuild it.", ENGINE),
     "evaluate": LazyCommand("feira.cli.evaluate", "Measure how well encoders find what looks alike.", ENGINE),
     "test": LazyCommand("feira.cli.test", "Run every check and every test (in a clone).", CARE),

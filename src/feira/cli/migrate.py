@@ -15,6 +15,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from feira import __version__
 from feira.cli.console import say
+from feira.cli.first_encoder import settle_encoder
 from feira.core.errors import Refused
 
 app = typer.Typer()
@@ -26,7 +27,7 @@ def migrate(
         bool, typer.Option("--check", help="Change nothing; exit 1 when something is to be done.")
     ] = False,
 ) -> None:
-    """Apply waiting migrations and collect static files; does nothing when both are up to date."""
+    """Apply waiting migrations, write down the encoder, collect static files; does nothing when all is up to date."""
     waiting = migrations_waiting()
     stale = static_digest() != read_stamp()
     if check:
@@ -38,6 +39,7 @@ def migrate(
     if waiting:
         say(f"Database: applying {waiting} migrations")
         call_command("migrate", interactive=False, verbosity=0)
+    settle_encoder()
     if stale:
         say("Static files: collecting")
         collect_static_files()

@@ -1,6 +1,8 @@
 """The shop's only door to the engine: a typed client that turns every failure into `EngineUnavailable`."""
 
+import itertools
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,6 +26,7 @@ from feira.engine.wire import EngineStatus, ServedStatus, Tag, Verification
 __all__ = ["Embedded", "Encoded", "EngineClient", "EngineStatus", "ServedStatus", "Tag", "Verification"]
 
 CONNECT_TIMEOUT_S = 2.0
+AWAY_S = 5.0
 VERIFY_TIMEOUT_S = 900.0
 IMAGES_PER_REQUEST = 32
 TEXTS_PER_REQUEST = 128
@@ -48,10 +51,16 @@ class Embedded:
 
 
 class EngineClient:
-    """Asks one engine process.
+    """Asks one engine process, or several that serve the same shop.
 
     Connections are kept open. One client may be shared by threads and survives a fork: each process gets connections
-    of its own. Nothing is retried here; who can wait (a job) retries, who cannot (a page) does without.
+    of its own. Several engines take turns; one that cannot be reached, is full, is starting or does not hold the
+    encoder that is named is passed over, and asked last for some seconds when it could not be reached. Nothing else is
+    retried here; who can wait (a job) retries, who cannot (a page) does without.
+
+    Args:
+        url: address of the engine; of several, separated by commas.
+        timeout_s: longest wait for an answer. Engines are told, and begin nothing for a caller who has left.
 
     Every method raises `EngineUnavailable` when the engine refuses connections, is too slow, is still starting, is
     full (then `facts["retry_after_s"]` says when to come again) or fails. A method that takes an `encoder_id` is
@@ -61,18 +70,21 @@ class EngineClient:
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
         self.url = url.rstrip("/")
+        self.urls = [one.strip().rstrip("/") for one in url.split(",") if one.strip()]
         self.timeout_s = timeout_s
+        self._turn = itertools.count()
+        self._away_until: dict[str, float] = {}
         # Keyed by process id: a connection inherited through fork would mix the answers of two processes. No lock
         # guards the dictionary, because a lock held by another thread during a fork would stay held in the child.
         self._by_pid: dict[int, httpx.Client] = {}
 
     def status(self) -> EngineStatus:
-        """Return what the engine serves; also answers while it is starting (`ready` is false then)."""
-        response = self._send("GET", "/status")
-        try:
-            return msgspec.json.decode(response.content, type=EngineStatus)
-        except msgspec.DecodeError as error:
-            raise self._not_understood("/status", error) from error
+        """Return what an engine serves; also answers while it is starting (`ready` is false then)."""
+        return self._status(self._send("GET", "/status"))
+
+    def statuses(self) -> list[EngineStatus]:
+        """Return what each engine serves, in the order of their addresses; every one of them has to answer."""
+        return [self._status(self._send("GET", "/status", only=url)) for url in self.urls]
 
     def encode(self, images: Sequence[bytes], *, bulk: bool = False, encoder_id: str | None = None) -> Encoded:
         """Return the embeddings of encoded photos (WebP, JPEG or PNG bytes, best a rendition) and their encoder's id.
@@ -174,10 +186,21 @@ class EngineClient:
         return wire.unpack_hits(self._post("/search", request, wire.SearchReply))
 
     def wait_for(self, seq: int, timeout_s: float, *, encoder_id: str | None = None) -> bool:
-        """Return whether the engine's index holds log entry `seq`, waiting up to `timeout_s` seconds for it."""
-        timeout_s = min(max(timeout_s, 0.0), wire.MAX_WAIT_S)
-        request = wire.WaitRequest(seq=seq, timeout_s=timeout_s, encoder_id=encoder_id)
-        return self._post("/wait", request, wire.WaitReply, timeout_s=timeout_s + self.timeout_s).reached
+        """Return whether every engine that answers holds log entry `seq`, waiting up to `timeout_s` seconds for it."""
+        deadline = time.monotonic() + min(max(timeout_s, 0.0), wire.MAX_WAIT_S)
+        reached, away = list[bool](), None
+        for url in self.urls:
+            left_s = max(deadline - time.monotonic(), 0.0)
+            request = wire.WaitRequest(seq=seq, timeout_s=left_s, encoder_id=encoder_id)
+            try:
+                reply = self._post("/wait", request, wire.WaitReply, timeout_s=left_s + self.timeout_s, only=url)
+            except EngineUnavailable as error:
+                away = error  # it answers no searches either
+            else:
+                reached.append(reply.reached)
+        if away is not None and not reached:
+            raise away
+        return all(reached)
 
     def verify(self) -> Verification:
         """Rebuild the index from the log inside the engine and compare; takes seconds for 100,000 photos."""
@@ -190,9 +213,23 @@ class EngineClient:
         if client is not None:
             client.close()
 
-    def _post(self, path: str, request: msgspec.Struct, kind: type[Reply], *, timeout_s: float | None = None) -> Reply:
-        response = self._send("POST", path, content=msgspec.msgpack.encode(request), timeout_s=timeout_s)
-        return self._decoded(path, response, kind)
+    def _post(
+        self,
+        path: str,
+        request: msgspec.Struct,
+        kind: type[Reply],
+        *,
+        timeout_s: float | None = None,
+        only: str | None = None,
+    ) -> Reply:
+        content = msgspec.msgpack.encode(request)
+        return self._decoded(path, self._send("POST", path, content=content, timeout_s=timeout_s, only=only), kind)
+
+    def _status(self, response: httpx.Response) -> EngineStatus:
+        try:
+            return msgspec.json.decode(response.content, type=EngineStatus)
+        except msgspec.DecodeError as error:
+            raise self._not_understood("/status", error) from error
 
     def _decoded(self, path: str, response: httpx.Response, kind: type[Reply]) -> Reply:
         try:
@@ -201,33 +238,67 @@ class EngineClient:
             raise self._not_understood(path, error) from error
 
     def _send(
-        self, method: str, path: str, *, content: bytes | None = None, timeout_s: float | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        timeout_s: float | None = None,
+        only: str | None = None,
     ) -> httpx.Response:
+        """Return the first success of the engines in turn, or raise what the last of them said."""
         limit_s = timeout_s or self.timeout_s
+        deadline = time.monotonic() + limit_s
+        said: EngineUnavailable | None = None
+        for url in [only] if only else self._in_turn():
+            left_s = deadline - time.monotonic()
+            if said is not None and left_s <= 0:
+                break
+            try:
+                response = self._request(method, url, path, content=content, limit_s=max(left_s, 0.001))
+                if response.is_success:
+                    return response
+                raise self._refusal(path, response)
+            except _TookTooLong:
+                raise
+            except EngineUnavailable as error:
+                said = error
+        assert said is not None  # noqa: S101 - there is at least one address
+        raise said
+
+    def _in_turn(self) -> list[str]:
+        """Return every address, beginning with another one each time; those that were away just now come last."""
+        first = next(self._turn) % len(self.urls)
+        now = time.monotonic()
+        turned = self.urls[first:] + self.urls[:first]
+        return sorted(turned, key=lambda url: self._away_until.get(url, 0.0) > now)
+
+    def _request(self, method: str, url: str, path: str, *, content: bytes | None, limit_s: float) -> httpx.Response:
         headers = {"content-type": wire.MSGPACK} if content is not None else {}
         headers[wire.TIMEOUT_HEADER] = str(round(limit_s * 1000))
         timeout = httpx.Timeout(limit_s, connect=min(limit_s, CONNECT_TIMEOUT_S))
         try:
-            response = self._client().request(method, path, content=content, headers=headers, timeout=timeout)
-        except httpx.TimeoutException as error:
-            raise EngineUnavailable(
-                f"The engine at {self.url} did not answer {path} within {limit_s:g} s. Try again, or look at its log.",
-                url=self.url,
+            response = self._client().request(method, url + path, content=content, headers=headers, timeout=timeout)
+        except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout) as error:
+            raise _TookTooLong(
+                f"The engine at {url} did not answer {path} within {round(limit_s, 2):g} s. "
+                "Try again, or look at its log.",
+                url=url,
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            self._away_until[url] = time.monotonic() + AWAY_S
             raise EngineUnavailable(
-                f"The engine at {self.url} cannot be reached ({error}). Start it with `feira engine` or `feira up`.",
-                url=self.url,
+                f"The engine at {url} cannot be reached ({error}). Start it with `feira engine` or `feira up`.",
+                url=url,
             ) from error
-        if response.is_success:
-            return response
-        raise self._refusal(path, response)
+        self._away_until.pop(url, None)
+        return response
 
     def _client(self) -> httpx.Client:
         client = self._by_pid.get(os.getpid())
         if client is None:
             # The engine is ours and usually on this machine: proxies of the environment are not for it.
-            made = httpx.Client(base_url=self.url, trust_env=False, limits=httpx.Limits(keepalive_expiry=30.0))
+            made = httpx.Client(trust_env=False, limits=httpx.Limits(keepalive_expiry=30.0))
             client = self._by_pid.setdefault(os.getpid(), made)
         return client
 
@@ -264,6 +335,10 @@ class EngineClient:
             f"What answers {path} at {self.url} is not an engine of this version ({error}). Check FEIRA_ENGINE_URL.",
             url=self.url,
         )
+
+
+class _TookTooLong(EngineUnavailable):
+    """The time is over; asking another engine would only double the wait."""
 
 
 def _pieces(texts: Sequence[str]) -> list[list[str]]:

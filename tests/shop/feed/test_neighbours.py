@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from feira.core.errors import EngineUnavailable
-from feira.core.recommend.neighbours import MOST, unpack
+from feira.core.recommend.neighbours import MOST, pack, unpack
 from feira.shop.feed import services
 from feira.shop.feed.models import NeighbourList
 from feira.shop.feed.selectors import similar_listings
@@ -16,6 +16,7 @@ from feira.shop.jobs import services as jobs
 from feira.shop.jobs.models import Job
 from feira.shop.listings.models import Listing
 from feira.shop.listings.services import archive_listing, mark_sold, publish_listing
+from feira.shop.photos.engine import engine as shop_engine
 from feira.shop.photos.models import Photo
 from tests.factories import make_listing, make_seller
 
@@ -109,13 +110,29 @@ def test_a_rebuild_keeps_what_entered_after_it_asked(three: Three) -> None:
     assert neighbours(red) == [blue.pk, dark_red.pk]
 
 
-def test_another_encoders_lists_count_for_nothing(three: Three) -> None:
-    red, dark_red, _blue = three
-    NeighbourList.objects.filter(pk=red.pk).update(encoder_id="another")
-    found = services.find_neighbours([dark_red.pk])
-    services.enter_neighbours(found)
-    assert neighbours(red) == [dark_red.pk]
-    assert NeighbourList.objects.get(pk=red.pk).encoder_id == found.encoder_id
+def test_another_encoders_lists_are_shown_until_their_turn_comes(three: Three) -> None:
+    red, dark_red, blue = three
+    NeighbourList.objects.filter(pk=red.pk).update(encoder_id="another", packed=pack([(blue.pk, 0.9)]))
+    services.enter_neighbours(services.find_neighbours([dark_red.pk]))
+    assert neighbours(red) == [blue.pk]
+    encoder_id = NeighbourList.objects.get(pk=blue.pk).encoder_id
+    told: list[tuple[int, int]] = []
+    assert services.follow_encoder(encoder_id, lambda done, total: told.append((done, total))) == 1
+    assert neighbours(red) == [dark_red.pk, blue.pk]
+    assert told == [(1, 1)]
+    assert services.follow_encoder(encoder_id) == 0
+
+
+def test_neighbours_are_found_anew_once_the_engine_has_switched(three: Three, work_done: Callable[[], None]) -> None:
+    NeighbourList.objects.update(encoder_id="another")
+    encoder_id = shop_engine().status().encoder_id
+    jobs.announce("photos.encoder_switched", {"encoder_id": "one that never comes"})
+    jobs.announce("photos.encoder_switched", {"encoder_id": encoder_id})
+    work_done()
+    waiting, done = Job.objects.filter(kind="feed.rebuild_neighbours").order_by("pk")
+    assert (done.state, done.result) == ("succeeded", {"listings": 3})
+    assert waiting.state == "waiting"
+    assert set(NeighbourList.objects.values_list("encoder_id", flat=True)) == {encoder_id}
 
 
 def test_a_sold_listing_leaves_every_list(three: Three, work_done: Callable[[], None]) -> None:

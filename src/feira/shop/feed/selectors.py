@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.db.models import Exists, OuterRef
+
 from feira.core.recommend.neighbours import unpack
 from feira.shop.accounts.models import Account
 from feira.shop.feed.models import Like, NeighbourList
@@ -59,6 +61,13 @@ def photos_on_listings(listing_ids: Sequence[int]) -> dict[int, int]:
     """Map the photos of those of the listings that are live to the listing they stand on."""
     placed = ListingPhoto.objects.filter(stands_in(live_listings(), "listing_id"), listing__in=listing_ids)
     return dict(placed.order_by().values_list("photo_id", "listing_id"))
+
+
+def listings_not_seen_by(encoder_id: str, *, most: int | None, after: int = 0) -> list[int]:
+    """Return live listings above `after` whose neighbours this encoder has not found, by id."""
+    made = NeighbourList.objects.filter(listing_id=OuterRef("pk"), encoder_id=encoder_id)
+    found = live_listings().filter(~Exists(made), pk__gt=after).order_by("pk")
+    return list(found.values_list("pk", flat=True)[:most])
 
 
 def listings_gone_with(photo_ids: Sequence[int]) -> list[int]:

@@ -13,7 +13,7 @@ from feira.core.errors import EngineUnavailable
 from feira.core.recommend.neighbours import MOST, Scored, enter_each, group_by_listing, leave, pack, unpack
 from feira.shop.accounts.models import Account
 from feira.shop.feed.models import Like, NeighbourList
-from feira.shop.feed.selectors import SHOWN, neighbours_of, photos_on_listings
+from feira.shop.feed.selectors import SHOWN, listings_not_seen_by, neighbours_of, photos_on_listings
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import listing_of_photos, live_listings
 from feira.shop.photos.engine import engine
@@ -77,9 +77,11 @@ def enter_neighbours(found: Found) -> int:
 
     May run twice, and beside itself: an entry only ever gains, so that the order of two runs does not matter. (The
     index compares a row with codes of 8 bits, so that two listings see each other a hair differently; the better
-    score counts for both.)
+    score counts for both.) The full lists that another encoder made are left to `follow_encoder`: to enter them would
+    be to empty them first.
     """
     touched = {*found.neighbours, *_ids(found.neighbours.values())}
+    touched -= set(_lists_of_other_encoders(touched, found.encoder_id)) - {*found.neighbours}
     lists = _locked_lists(touched, found.encoder_id)
     if missing := sorted(touched - {*lists}):
         _make_lists(missing, found.encoder_id)
@@ -151,6 +153,27 @@ def rebuild_all_neighbours(progress: Callable[[int, int], None] = lambda _done, 
     return len(listing_ids)
 
 
+def follow_encoder(encoder_id: str, progress: Callable[[int, int], None] = lambda _done, _total: None) -> int:
+    """Find neighbours by this encoder where a list is not by it yet; return how many listings that were.
+
+    May be stopped and called again. It ends early when the engine answers with another encoder, whose own turn it is.
+
+    Raises:
+        EngineUnavailable: what was done so far stays done.
+    """
+    done, after = 0, 0
+    total = len(listings_not_seen_by(encoder_id, most=None))
+    while batch := listings_not_seen_by(encoder_id, most=LISTINGS_AT_ONCE, after=after):
+        after = batch[-1]
+        found = find_neighbours(batch)
+        if found.encoder_id != encoder_id:
+            break
+        replace_neighbours(found)
+        done += len(batch)
+        progress(done, max(done, total))
+    return done
+
+
 def like(*, account: Account, listing: Listing) -> None:
     """Remember that an account likes a listing; saying so twice changes nothing."""
     Like.objects.bulk_create([Like(account=account, listing=listing)], ignore_conflicts=True)
@@ -193,6 +216,11 @@ def _locked_lists(listing_ids: Iterable[int], encoder_id: str) -> dict[int, byte
         pk: bytes(packed) if made_by == encoder_id else b""
         for pk, made_by, packed in rows.values_list("pk", "encoder_id", "packed")
     }
+
+
+def _lists_of_other_encoders(listing_ids: Iterable[int], encoder_id: str) -> list[int]:
+    rows = NeighbourList.objects.filter(pk__in=set(listing_ids)).exclude(encoder_id=encoder_id).exclude(packed=b"")
+    return list(rows.values_list("pk", flat=True))
 
 
 def _store(encoder_id: str, lists: Mapping[int, bytes]) -> int:

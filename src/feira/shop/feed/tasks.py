@@ -1,9 +1,12 @@
 """Jobs that keep neighbours up to date as photos come and go."""
 
+from feira.core.errors import EngineUnavailable
 from feira.shop.feed import services
 from feira.shop.feed.selectors import listings_gone_with
 from feira.shop.jobs.registry import job, subscriber
 from feira.shop.jobs.running import RunningJob
+from feira.shop.photos.engine import engine
+from feira.shop.photos.roster import roster
 
 # The engine may be away for long; its work waits rather than fails.
 ENGINE_ATTEMPTS = 1000
@@ -30,3 +33,15 @@ def leave_neighbours(job: RunningJob, *, photo_ids: list[int], seq: int) -> None
     found = services.find_neighbours(services.lists_made_short_without(gone))
     with job.committing() as result:
         result["lists"] = services.leave_neighbours(gone) + services.enter_neighbours(found)
+
+
+@subscriber("photos.encoder_switched")
+@job("feed.rebuild_neighbours", queue="inference", max_attempts=ENGINE_ATTEMPTS, max_backoff_s=MOST_WAIT_S)
+def rebuild_neighbours(job: RunningJob, *, encoder_id: str) -> dict[str, int] | None:
+    """Find every listing's neighbours by the encoder that has just become live; the old lists are shown meanwhile."""
+    live = roster().live
+    if live is not None and live.encoder_id != encoder_id:
+        return None  # another one came after it
+    if engine().status().encoder_id != encoder_id:
+        raise EngineUnavailable(f"The engine has not switched to {encoder_id} so far. It is tried again later.")
+    return {"listings": services.follow_encoder(encoder_id, job.progress)}

@@ -99,11 +99,16 @@ def embeddings_of(photo_ids: Sequence[int], encoder_id: str) -> tuple[list[int],
     return [photo_id for photo_id, _vector in pairs], matrix
 
 
-def searchable_without_embedding(encoder_id: str, *, most: int) -> list[int]:
-    """Return searchable photos that this encoder has not seen, lowest ids first, at most `most`."""
+def searchable_without_embedding(encoder_id: str, *, most: int, after: int = 0) -> list[int]:
+    """Return searchable photos with ids above `after` that this encoder has not seen, lowest first, at most `most`."""
     seen = Embedding.objects.filter(encoder_id=encoder_id, photo_id=OuterRef("pk"))
-    found = Photo.objects.filter(~Exists(seen), searchable=True).order_by("pk")
+    found = Photo.objects.filter(~Exists(seen), searchable=True, pk__gt=after).order_by("pk")
     return list(found.values_list("pk", flat=True)[:most])
+
+
+def encoder_of_last_embedding() -> str:
+    """Return the id of the encoder that saw a photo last, empty when none has seen any."""
+    return Embedding.objects.order_by("-pk").values_list("encoder_id", flat=True).first() or ""
 
 
 def photos_without_embedding(photo_ids: Sequence[int], encoder_id: str) -> list[Photo]:

@@ -1,12 +1,15 @@
 """What happens to photos: taken, embedded, made searchable, withdrawn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import structlog
 from django.db import transaction
 
-from feira.core.errors import EngineUnavailable
+from feira.core.errors import EngineUnavailable, InvalidImage
 from feira.core.images.prepared import PreparedPhoto
+from feira.core.types import Matrix
 from feira.shop.accounts.models import Account
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.selectors import unfinished_of_kind
@@ -14,9 +17,14 @@ from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.engine import engine
 from feira.shop.photos.intake import sandbox
 from feira.shop.photos.models import Embedding, IndexLogEntry, IndexLogHead, Photo
+from feira.shop.photos.roster import State, roster
 from feira.shop.photos.selectors import digest_for_encoder, photos_without_embedding, searchable_without_embedding
 
 EMBED_BATCH = 32
+# What a candidate that waits for the switch, or the encoder before, misses would be missing after a switch.
+KNOW_EVERYTHING = (State.READY, State.PREVIOUS)
+
+logger = structlog.get_logger(__name__)
 
 
 def prepare_photo(content: bytes) -> PreparedPhoto:
@@ -84,44 +92,110 @@ def ask_for_embeddings(photo_ids: Sequence[int]) -> None:
 
 
 def embed_what_is_missing(*, most: int = 4096) -> int:
-    """Ask for the embeddings that the live encoder lacks, as after a change of encoder; return how many.
+    """Ask for the embeddings that the encoders lack which are to know every photo; return how many photos.
 
-    Nothing is asked for while earlier requests are still under way: the next call goes on where those end.
+    Nothing is asked for while earlier requests are still under way: the next call goes on where those end. A candidate
+    is shown the catalogue by its own job.
     """
     if unfinished_of_kind("photos.embed"):
         return 0
     try:
-        encoder_id = engine().status().encoder_id
+        encoder_ids = {engine().status().encoder_id}
     except EngineUnavailable:
         return 0
-    missing = searchable_without_embedding(encoder_id, most=most)
+    now = roster()
+    encoder_ids |= {one.encoder_id for one in (now.candidate, now.previous) if one and one.state in KNOW_EVERYTHING}
+    missing = sorted({pk for each in encoder_ids for pk in searchable_without_embedding(each, most=most)})[:most]
     ask_for_embeddings(missing)
     return len(missing)
 
 
 def embed_photos(photo_ids: Sequence[int]) -> int:
-    """Let the live encoder see those of the photos that it has not seen; return how many that were.
+    """Let the live encoder see those of the photos that it has not seen and can read; return how many that were.
+
+    An encoder that is on its way, and the one before the live one, see them as well, where the engine serves them; what
+    those miss they are shown later.
 
     Raises:
-        EngineUnavailable: try again later; nothing is stored.
+        EngineUnavailable: try again later; nothing is stored by the live encoder.
     """
-    client = engine()
-    status = client.status()
-    todo = photos_without_embedding(photo_ids, status.encoder_id)
-    if todo:
-        store = blob_store()
-        contents = [store.get(digest_for_encoder(photo.renditions, status.input_size)) for photo in todo]
-        encoded = client.encode(contents, bulk=True)
-        store_embeddings([photo.pk for photo in todo], encoder_id=encoded.encoder_id, rows=encoded.rows)
-    return len(todo)
+    status = engine().status()
+    embedded = _embed(photo_ids, status.encoder_id, status.input_size, announce=True)
+    sizes = {one.encoder_id: one.input_size for one in status.encoders if one.encoder_id != status.encoder_id}
+    for encoder_id in roster().beside_live():
+        if encoder_id in sizes:
+            try:
+                _embed(photo_ids, encoder_id, sizes[encoder_id], announce=False)
+            except EngineUnavailable as error:
+                logger.warning("photos_not_seen_by_second_encoder", encoder_id=encoder_id, reason=error.message)
+    return embedded
+
+
+def _embed(photo_ids: Sequence[int], encoder_id: str, input_size: int, *, announce: bool) -> int:
+    seen = see(photos_without_embedding(photo_ids, encoder_id), encoder_id, input_size)
+    if seen.photo_ids:
+        store_embeddings(seen.photo_ids, encoder_id=encoder_id, rows=seen.rows, announce=announce)
+    return len(seen.photo_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Photos with their rows by one encoder, in order, and those whose stored bytes are gone or damaged."""
+
+    photo_ids: list[int]
+    rows: Matrix
+    unreadable: list[int]
+
+
+def see(photos: Sequence[Photo], encoder_id: str, input_size: int) -> Seen:
+    """Let one encoder see stored photos; one that cannot be read takes no other along. Nothing is stored.
+
+    Raises:
+        EngineUnavailable: the encoder does not answer.
+    """
+    return see_contents(read_for_encoder(photos, input_size), encoder_id)
+
+
+def read_for_encoder(photos: Sequence[Photo], input_size: int) -> dict[int, bytes | None]:
+    """Return the bytes of the rendition that suits the encoder, by photo; None where they are gone."""
+    store = blob_store()
+    contents: dict[int, bytes | None] = {}
+    for photo in photos:
+        try:
+            contents[photo.pk] = store.get(digest_for_encoder(photo.renditions, input_size))
+        except FileNotFoundError:
+            contents[photo.pk] = None
+    return contents
+
+
+def see_contents(contents: Mapping[int, bytes | None], encoder_id: str) -> Seen:
+    """Let one encoder see what `read_for_encoder` has read.
+
+    Raises:
+        EngineUnavailable: the encoder does not answer.
+    """
+    left = {photo_id: content for photo_id, content in contents.items() if content is not None}
+    unreadable = [photo_id for photo_id, content in contents.items() if content is None]
+    rows: Matrix = np.empty((0, 0), dtype=np.float32)
+    while left:
+        try:
+            rows = engine().encode(list(left.values()), bulk=True, encoder_id=encoder_id).rows
+            break
+        except InvalidImage as error:
+            unreadable.append(list(left)[int(error.facts["position"])])
+            del left[unreadable[-1]]
+    for photo_id in unreadable:
+        logger.warning("photo_cannot_be_read", photo_id=photo_id, encoder_id=encoder_id)
+    return Seen(list(left), rows, unreadable)
 
 
 @transaction.atomic
-def store_embeddings(photo_ids: Sequence[int], *, encoder_id: str, rows: np.ndarray) -> None:
+def store_embeddings(photo_ids: Sequence[int], *, encoder_id: str, rows: np.ndarray, announce: bool = True) -> None:
     """Write embeddings, and log the photos that became searchable by it.
 
     Args:
         rows: shape (n, dim), one unit-length row per photo; kept as float16.
+        announce: whether others are to know, as when the live encoder has seen them.
     """
     Embedding.objects.bulk_create(
         [
@@ -134,7 +208,8 @@ def store_embeddings(photo_ids: Sequence[int], *, encoder_id: str, rows: np.ndar
     searchable = [photo_id for photo_id, is_searchable in _locked(photo_ids) if is_searchable]
     if searchable:
         seq = append_to_index_log(IndexLogEntry.ADD, searchable)
-        jobs.announce("photos.indexed", {"photo_ids": searchable, "seq": seq})
+        if announce:
+            jobs.announce("photos.indexed", {"photo_ids": searchable, "seq": seq})
 
 
 @transaction.atomic
