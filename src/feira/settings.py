@@ -84,12 +84,15 @@ class Settings(BaseSettings):
     photos_per_listing: int = Field(12, gt=0, description="Most photos on one listing.")
 
     # The engine
-    engine_url: str = Field("http://127.0.0.1:8001", description="Address of the engine process.")
+    engine_url: str = Field(
+        "http://127.0.0.1:8001",
+        description="Address of the engine process; of several, separated by commas: they take turns.",
+    )
     engine_timeout_s: float = Field(10.0, gt=0, description="Longest wait for an answer of the engine, in seconds.")
     encoder: str = Field(
         "",
-        description="Name of the encoder to serve: `descriptors` or a folder name in the models folder. "
-        "Empty: the one chosen with `feira model use`, else `descriptors`.",
+        description="Encoder that a new shop begins with: a built-in one or a folder name in the models folder. Empty: "
+        "the built-in one. Afterwards `feira model use` changes it, and this counts no longer.",
     )
     text_model: str = Field(
         "",

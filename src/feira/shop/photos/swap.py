@@ -14,8 +14,6 @@ from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Photo, ServedEncoder
 from feira.shop.photos.roster import Roster, State, locked_roster, roster
 
-SWITCHED = "photos.encoder_switched"
-
 
 @transaction.atomic
 def settle(name: str, encoder_id: str) -> ServedEncoder:
@@ -36,7 +34,7 @@ def settle(name: str, encoder_id: str) -> ServedEncoder:
         name=name, encoder_id=encoder_id, state=State.LIVE, switched_at=timezone.now()
     )
     if live is not None:
-        jobs.announce(SWITCHED, {"encoder_id": encoder_id})
+        jobs.announce("photos.encoder_switched", {"encoder_id": encoder_id})
     return settled
 
 
@@ -178,7 +176,7 @@ def _exchange(now: Roster, coming: ServedEncoder) -> ServedEncoder:
     _moved(now.live, State.PREVIOUS)
     coming.switched_at = timezone.now()
     coming.save(update_fields=["switched_at"])
-    jobs.announce(SWITCHED, {"encoder_id": coming.encoder_id})
+    jobs.announce("photos.encoder_switched", {"encoder_id": coming.encoder_id})
     return _moved(coming, State.LIVE)
 
 
