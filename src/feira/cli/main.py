@@ -27,6 +27,7 @@ COMMANDS = {
     ),
     "index": LazyCommand("feira.cli.index", "Look at the search index, verify it, rebuild it.", ENGINE),
     "evaluate": LazyCommand("feira.cli.evaluate", "Measure how well encoders find what looks alike.", ENGINE),
+    "train": LazyCommand("feira.cli.train", "Teach the encoders that ship with Feira.", ENGINE),
     "test": LazyCommand("feira.cli.test", "Run every check and every test (in a clone).", CARE),
     "check": LazyCommand("feira.cli.check", "Run the checks only: format, lint, types, imports.", CARE),
     "bench": LazyCommand("feira.cli.bench", "Run benchmarks and print their ratios (in a clone).", CARE),
