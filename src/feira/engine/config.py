@@ -21,6 +21,7 @@ class EngineConfig:
         models_dir: one sub-folder per model, each with a `model.json`.
         database_url: `sqlite:///path` or `postgres://…`; read only.
         snapshots_dir: may be deleted at any time, which costs a replay.
+        text_model: the text encoder behind encoders that only know pictures; empty for the built-in one.
         threads: lanes that encode side by side, one batch each.
         max_queue: images that may wait or be encoded at once; more are refused with 503.
         max_batch: most images in one call of the encoder.
@@ -37,6 +38,7 @@ class EngineConfig:
     models_dir: Path
     database_url: str
     snapshots_dir: Path
+    text_model: str = ""
     threads: int = 1
     max_queue: int = 512
     max_batch: int = 16
@@ -57,6 +59,7 @@ def config_from_settings(settings: Settings) -> EngineConfig:
         models_dir=settings.resolved_models_dir(),
         database_url=settings.resolved_database_url(),
         snapshots_dir=settings.snapshots_dir(),
+        text_model=settings.text_model,
         threads=settings.engine_threads or os.cpu_count() or 1,
     )
 

@@ -21,7 +21,7 @@ from feira.engine.live import LiveIndex
 from feira.engine.log import open_log
 from feira.engine.metrics import EncodingMetrics, Metrics
 from feira.engine.parts import open_parts
-from feira.engine.texts import TextSide
+from feira.engine.texts import open_text_model, text_side_of
 from feira.engine.wire import ServedStatus, Tag
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,13 @@ class ServedEncoder:
             "cache_size": config.cache_size,
         }
         self._photos = PhotoEncoding(encoder, **limits, metrics=measured(of="photos"))
-        self._side = TextSide(encoder.encoder_id, encoder.dim, None, partial(open_parts, config.database_url))
+        self._side = text_side_of(
+            encoder,
+            name,
+            models_dir=config.models_dir,
+            open_embedder=partial(open_text_model, config.text_model, models_dir=config.models_dir),
+            open_parts=partial(open_parts, config.database_url),
+        )
         self._queries = TextEncoding(
             self._encode_texts,
             version=self._version,
@@ -107,6 +113,7 @@ class ServedEncoder:
         for encoding in (self._photos, self._queries, self._words):
             await encoding.close()
         await asyncio.to_thread(self.index.stop, forget=forget)
+        self._side.close()
 
     def depth(self) -> int:
         """Return how many photos and texts wait or are being encoded."""

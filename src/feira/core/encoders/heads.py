@@ -62,6 +62,11 @@ class Heads:
         return tuple(self._heads)
 
     @property
+    def by_name(self) -> Mapping[str, Head]:
+        """Every head, in the order of the names."""
+        return self._heads
+
+    @property
     def dim(self) -> int:
         """Length of the embeddings that they read; 0 without any head."""
         return next((head.weights.shape[1] for head in self._heads.values()), 0)

@@ -12,15 +12,17 @@ PRIOR_NAME: Final = "bridge.npz"
 _BUILTIN: Final = "builtin"
 
 
-def read_prior(name: str, *, models_dir: Path) -> bytes | None:
-    """Return the packed sums that came with an encoder; None when none did.
+def files_of(name: str, *, models_dir: Path) -> Path:
+    """Return the folder of an encoder's files, which need not exist: of `builtin`, or of this name in `models_dir`."""
+    if name == _BUILTIN:
+        return Path(str(files("feira.core"))) / "encoders" / _BUILTIN
+    return models_dir / Path(name).name
 
-    Args:
-        name: of the encoder, `builtin` or the name of a folder in `models_dir`.
-    """
-    folder = Path(str(files("feira.core"))) / "encoders" / _BUILTIN if name == _BUILTIN else models_dir / name
-    path = folder / PRIOR_NAME
-    return path.read_bytes() if Path(name).name == name and path.is_file() else None
+
+def read_prior(name: str, *, models_dir: Path) -> bytes | None:
+    """Return the packed sums that came with an encoder; None when none did."""
+    path = files_of(name, models_dir=models_dir) / PRIOR_NAME
+    return path.read_bytes() if path.is_file() else None
 
 
 def prior_between(content: bytes | None, *, encoder_id: str, text_id: str) -> PairSums | None:

@@ -1,13 +1,16 @@
 """Jobs that look for what people wait for, and tell them."""
 
+from contextlib import suppress
+
 from django.utils import timezone
 
+from feira.core.errors import EngineUnavailable
 from feira.shop.accounts.models import Account
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.periodic import periodic
 from feira.shop.jobs.registry import job
 from feira.shop.jobs.running import RunningJob
-from feira.shop.search import alerts
+from feira.shop.search import alerts, bridging
 from feira.shop.search.models import SavedSearch
 
 
@@ -45,3 +48,21 @@ def look_and_tell() -> None:
         jobs.submit("search.look_for_finds", {"account_id": account_id}, key=f"account {account_id}")
     for account_id in alerts.accounts_to_mail(now):
         jobs.submit("search.mail_finds", {"account_id": account_id}, key=f"account {account_id}")
+
+
+@job("search.refit_bridge", queue="inference", max_attempts=20, backoff_s=30.0, lease_s=300.0)
+def refit_bridge(job: RunningJob) -> None:
+    """Let words meet pictures by what the shop holds now, and let the new bridge serve if it is better."""
+    refit = bridging.refit_bridge()
+    with job.committing() as result:
+        result["reason"], result["serves"] = refit.reason, refit.serves
+        result["before"], result["after"] = refit.before, refit.after
+        result["version"] = refit.candidate.version if refit.candidate else None
+
+
+@periodic(every_s=3600)
+def refit_when_grown() -> None:
+    """Ask for a refit once the catalogue grew by a tenth, or words or pictures are seen by another encoder."""
+    with suppress(EngineUnavailable):  # asked again in an hour
+        if bridging.is_due():
+            jobs.submit("search.refit_bridge", {}, key="all")
