@@ -8,9 +8,11 @@ import typer
 
 from feira.cli.clone import find_clone
 from feira.cli.console import progress, say, show_json, show_table
+from feira.cli.evaluate_words import as_rows, words_measured
 from feira.core.errors import FeiraError, Refused
 from feira.core.evaluation.similar import evaluate_similar, labelled_photos
 from feira.engine.registry import list_encoders, open_encoder
+from feira.engine.texts import BUILTIN_TEXT_MODEL
 from feira.settings import load_settings
 
 app = typer.Typer(help="Measure how well encoders find what looks alike.", no_args_is_help=True)
@@ -60,6 +62,47 @@ def similar(
         show_table(
             [{name: round(fact, 4) if isinstance(fact, float) else fact for name, fact in row.items()} for row in rows]
         )
+
+
+@app.command(epilog="Example: [bold]feira evaluate words --data ../shared/data --encoder builtin[/]")
+def words(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Holds fashion-products, stickers and photos.")],
+    *,
+    encoder: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="May be given again.  [default: every usable one]")
+    ] = None,
+    text: Annotated[
+        str, typer.Option(metavar="NAME", help="What reads the words of encoders that only see.")
+    ] = BUILTIN_TEXT_MODEL,
+    models: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR, else ../shared/models]"),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores for one encoder.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+) -> None:
+    """Ask for photos in words, on what was kept from training: titles, colours and kinds, stickers, captions, changes.
+
+    An encoder that sees only and brought no bridge is first taught with the titles of the other photos, as a shop does.
+    """
+    models_dir = (models or default_models_dir()).resolve()
+    rows = []
+    for name in encoder or usable_encoders(models_dir):
+        facts, measures = words_measured(name, data, models_dir=models_dir, text_model=text, threads=threads)
+        rows += as_rows(facts, measures)
+    if json:
+        show_json(rows)
+    else:
+        columns = ("encoder", "task", "way", "metric", "value", "queries")
+        show_table([{name: _short(row[name]) for name in columns} for row in rows])
+        for taught in dict.fromkeys(
+            f"{row['encoder']} with {row['words']}, taught by {row['taught_by']}" for row in rows
+        ):
+            say(taught)
+
+
+def _short(value: object) -> object:
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def default_models_dir() -> Path:
