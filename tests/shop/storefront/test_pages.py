@@ -13,11 +13,13 @@ from django.urls import reverse
 
 from feira.shop.feed.services import like
 from feira.shop.listings.services import archive_listing, mark_sold
+from feira.shop.listings.tagging import set_tags, tag_listings
+from feira.shop.listings.tags import TagName
 from tests.factories import make_account, make_listing, make_seller, owner_of
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = {"home": 4, "listing": 5, "seller": 2}
+QUERIES = {"home": 4, "listing": 6, "seller": 2}
 SESSION_ACCOUNT_AND_LIKES = 3
 
 
@@ -157,3 +159,17 @@ def test_a_seller_shows_what_they_offer_and_nothing_else(client: Client) -> None
 def test_pages_to_look_at_take_no_posts(client: Client, name: str) -> None:
     client.force_login(make_account())
     assert client.post(reverse(f"storefront:{name}")).status_code == 405
+
+
+def test_a_listing_shows_its_tags_and_says_which_a_machine_gave(client: Client) -> None:
+    listing = make_listing(colour=(200, 20, 24))
+    tag_listings([listing.pk])
+    page = client.get(listing.get_absolute_url()).text
+    assert 'href="/search/?colour=red"' in page
+    assert "seen in the photos by the machine" in page
+    set_tags(listing=listing, wanted=[TagName("keyword", "<b>silk</b>")])
+    page = client.get(listing.get_absolute_url()).text
+    assert "colour=red" not in page
+    assert "by the machine" not in page
+    assert "&lt;b&gt;silk&lt;/b&gt;" in page
+    assert "<b>silk" not in page

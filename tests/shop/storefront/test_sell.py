@@ -1,5 +1,6 @@
 """Selling: whose photos, whose listings, and what happens to what cannot be used."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,9 @@ from django.urls import reverse
 
 from feira.core.testing.photos import photo_bytes
 from feira.shop.accounts.models import Account, Seller
-from feira.shop.listings.models import Listing
+from feira.shop.listings.models import Listing, ListingTag
+from feira.shop.listings.tagging import set_tags, tag_listings
+from feira.shop.listings.tags import tags_of
 from feira.shop.photos.models import Photo
 from tests.factories import make_account, make_category, make_listing, make_photo, make_seller, owner_of
 
@@ -246,3 +249,65 @@ def test_without_script_good_files_are_taken_and_bad_ones_named(client: Client, 
     assert f'name="photos" value="{photo.pk}"' in answer.text
     assert 'value="Red shoes"' in answer.text
     assert not Listing.objects.exists()
+
+
+def boxes(text: str) -> dict[str, bool]:
+    """Return the tags that stand on a page to be ticked, and whether they are."""
+    found = re.findall(r'<input type="checkbox" name="tags" value="([^"]*)"( checked)?>', text)
+    return {key: bool(checked) for key, checked in found}
+
+
+def test_colours_are_suggested_as_tags_marked_as_the_machines_even_without_an_engine(
+    client: Client, person: Account
+) -> None:
+    photo = make_photo(person, colour=(200, 20, 24))
+    answer = client.get("/sell/suggest/", {"photos": photo.pk})
+    assert boxes(answer.text) == {"colour:red": True}
+    assert "seen in the photos by the machine" in answer.text
+
+
+def test_a_ticked_suggestion_is_tagged_and_an_unticked_one_never_is(client: Client, person: Account) -> None:
+    kept, dropped = (make_photo(person, colour=(200, 20, 24)) for _photo in range(2))
+    client.post(SELL, facts(photos=[kept.pk], tags_shown=["colour:red"], tags=["colour:red"], title="Kept"))
+    client.post(SELL, facts(photos=[dropped.pk], tags_shown=["colour:red"], title="Dropped", more_tags="Silk, scarf ,"))
+    listings = {listing.title: listing.pk for listing in Listing.objects.all()}
+    tag_listings(list(listings.values()))
+    names = {title: [tag["name"] for tag in tags_of([pk]).get(pk, [])] for title, pk in listings.items()}
+    assert names == {"Kept": ["red"], "Dropped": ["scarf", "silk"]}
+
+
+def test_a_seller_takes_a_tag_off_and_adds_another_when_editing(client: Client) -> None:
+    seller = make_seller()
+    client.force_login(owner_of(seller))
+    listing = make_listing(seller, colour=(200, 20, 24))
+    tag_listings([listing.pk])
+    page = client.get(f"/sell/{listing.pk}/").text
+    assert boxes(page) == {"colour:red": True}  # once: what it has is not suggested again
+    photos = list(listing.listing_photos.values_list("photo_id", flat=True))
+    wrong = client.post(f"/sell/{listing.pk}/", facts(photos=photos, tags_shown=["colour:red"], title=""))
+    assert wrong.status_code == 422
+    assert boxes(wrong.text) == {"colour:red": False}  # what was unticked is not lost
+    done = client.post(f"/sell/{listing.pk}/", facts(photos=photos, tags_shown=["colour:red"], more_tags="linen"))
+    assert done.status_code == 302
+    tag_listings([listing.pk])
+    assert [(tag["name"], tag["source"]) for tag in tags_of([listing.pk])[listing.pk]] == [("linen", "seller")]
+    suggested = client.get("/sell/suggest/", {"photos": photos, "listing": listing.pk})
+    assert "colour:red" not in boxes(suggested.text)
+
+
+def test_too_many_tags_are_refused_beside_their_field_and_nothing_is_kept(client: Client, person: Account) -> None:
+    photo = make_photo(person)
+    answer = client.post(SELL, facts(photos=[photo.pk], more_tags=",".join(f"tag {n}" for n in range(40))))
+    assert answer.status_code == 422
+    assert "A listing has at most 30 tags." in answer.text
+    assert not Listing.objects.exists()
+    assert not ListingTag.objects.exists()
+
+
+def test_what_somebody_else_dropped_is_nobodys_to_learn(client: Client, person: Account) -> None:
+    other = make_listing(colour=(200, 20, 24))
+    tag_listings([other.pk])
+    set_tags(listing=other, wanted=[])
+    photo = make_photo(person, colour=(200, 20, 24))
+    answer = client.get("/sell/suggest/", {"photos": photo.pk, "listing": other.pk})
+    assert boxes(answer.text) == {"colour:red": True}

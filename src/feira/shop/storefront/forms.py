@@ -26,6 +26,13 @@ class ListingForm(forms.Form):
         label=_("Description"), max_length=5000, required=False, widget=forms.Textarea(attrs={"rows": 5})
     )
 
+    more_tags = forms.CharField(
+        label=_("Add tags"),
+        max_length=400,
+        required=False,
+        help_text=_("Words that buyers may look for, with commas between them."),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["currency"].initial = load_settings().currency

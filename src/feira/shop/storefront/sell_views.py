@@ -12,7 +12,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from feira.core.errors import InvalidImage
 from feira.settings import load_settings
-from feira.shop.accounts.models import Account
 from feira.shop.accounts.requests import SignedInRequest
 from feira.shop.accounts.services import become_seller
 from feira.shop.listings.models import Listing
@@ -30,6 +29,7 @@ from feira.shop.listings.services import (
     mark_sold,
     publish_listing,
 )
+from feira.shop.listings.tagging import set_tags
 from feira.shop.photos.models import Photo
 from feira.shop.photos.refusals import refusal_text
 from feira.shop.photos.selectors import SHOWN, photos_owned_by, shown_photo
@@ -37,6 +37,7 @@ from feira.shop.photos.services import take_photo
 from feira.shop.photos.uploads import refuse_large_body, upload_content
 from feira.shop.storefront.forms import ListingForm
 from feira.shop.storefront.suggestions import suggestions_for
+from feira.shop.storefront.tag_choices import choices_of, choices_suggested, tags_posted
 
 
 def _photo_ids(request: SignedInRequest) -> list[int]:
@@ -63,9 +64,10 @@ def sell(request: SignedInRequest, listing_id: int | None = None) -> HttpRespons
     form = ListingForm(request.POST)
     if "upload" not in request.POST and form.is_valid() and not errors:
         try:
-            saved = _save(request.user, listing, form, photos, publish="draft" not in request.POST)
+            saved = _save(request, listing, form, photos)
         except InvalidListing as refusal:
-            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+            field = "more_tags" if refusal.field == "tags" else refusal.field
+            form.add_error(field if field in form.fields else None, refusal.message)
         else:
             messages.success(request, _("Your listing is live.") if saved.state == "live" else _("Draft saved."))
             return redirect(saved)
@@ -96,15 +98,16 @@ def _photos_posted(request: SignedInRequest) -> tuple[list[Photo], list[str]]:
 
 
 @transaction.atomic
-def _save(
-    account: Account, listing: Listing | None, form: ListingForm, photos: list[Photo], *, publish: bool
-) -> Listing:
+def _save(request: SignedInRequest, listing: Listing | None, form: ListingForm, photos: list[Photo]) -> Listing:
     facts = form.facts()
     if listing is None:
-        listing = create_listing(seller=become_seller(account=account), facts=facts, photos_in_order=photos)
+        listing = create_listing(seller=become_seller(account=request.user), facts=facts, photos_in_order=photos)
     else:
         listing = change_listing(listing=listing, facts=facts, photos_in_order=photos)
-    if publish and listing.state not in VISIBLE_STATES:
+    tags = tags_posted(request.POST, form.cleaned_data["more_tags"])
+    if tags.wanted or tags.shown:
+        set_tags(listing=listing, wanted=tags.wanted, shown=tags.shown)
+    if "draft" not in request.POST and listing.state not in VISIBLE_STATES:
         listing = publish_listing(listing=listing)
     return listing
 
@@ -118,12 +121,16 @@ def _sell_page(
     errors: list[str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    suggestions = suggestions_for(photos) if photos else None
+    posted = tags_posted(request.POST, "") if request.method == "POST" else None
     context = {
         "form": form,
         "listing": listing,
         "tiles": [_tile(photo) for photo in photos],
         "photo_errors": errors or [],
-        "suggestions": suggestions_for(photos) if photos else None,
+        "suggestions": suggestions,
+        "suggested_tags": choices_suggested(suggestions.tags, listing, posted) if suggestions else [],
+        "own_tags": choices_of(listing, posted) if listing else [],
         "photos_most": load_settings().photos_per_listing,
     }
     return render(request, "storefront/sell.html", context, status=status)
@@ -153,7 +160,12 @@ def sell_photo(request: SignedInRequest) -> HttpResponse:
 def sell_suggest(request: SignedInRequest) -> HttpResponse:
     """Answer with what the photos suggest."""
     photos = photos_owned_by(request.user, _photo_ids(request)[: load_settings().photos_per_listing])
-    return render(request, "storefront/_suggestions.html", {"suggestions": suggestions_for(photos)})
+    number = request.GET.get("listing", "")
+    own = listings_editable_by(request.user)
+    listing = own.filter(pk=int(number)).first() if number.isascii() and number.isdigit() and len(number) < 19 else None
+    suggestions = suggestions_for(photos)
+    context = {"suggestions": suggestions, "suggested_tags": choices_suggested(suggestions.tags, listing)}
+    return render(request, "storefront/_suggestions.html", context)
 
 
 @login_required

@@ -7,7 +7,9 @@ from decimal import Decimal
 from statistics import quantiles
 
 from feira.core.errors import EngineUnavailable
+from feira.core.types import Matrix
 from feira.shop.listings.models import Category, Listing, ListingAttribute
+from feira.shop.listings.seeing import MOST_PHOTOS, SeenTag, classes_seen, colours_seen, merged
 from feira.shop.listings.selectors import listing_of_photos
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Photo
@@ -70,21 +72,28 @@ class PriceHint:
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """Everything suggested; empty when nothing similar is for sale or the engine is away."""
+    """Everything suggested.
+
+    While the engine is away there are only tags for colours; while nothing similar is for sale, only tags.
+    """
 
     categories: list[CategorySuggestion] = field(default_factory=list)
     attributes: list[AttributeSuggestion] = field(default_factory=list)
     price: PriceHint | None = None
+    tags: list[SeenTag] = field(default_factory=list)
 
 
 def suggestions_for(photos: Sequence[Photo]) -> Suggestions:
     """Let the nearest live listings vote, each with the similarity of its best photo; never raises."""
+    colours = colours_seen(photos)
     try:
-        weights = _similar_listings(photos)
+        encoder_id, rows = vectors_of(photos)
+        weights = _similar_listings(encoder_id, rows)
+        tags = [*colours, *merged(classes_seen(rows[:MOST_PHOTOS], encoder_id))]
     except EngineUnavailable:
-        return Suggestions()
+        return Suggestions(tags=colours)
     if not weights:
-        return Suggestions()
+        return Suggestions(tags=tags)
     listings = {listing.pk: listing for listing in Listing.objects.filter(pk__in=weights).select_related("category")}
     categories = _vote({listing.pk: listing.category for listing in listings.values()}, weights)
     best = categories[0][0]
@@ -93,13 +102,13 @@ def suggestions_for(photos: Sequence[Photo]) -> Suggestions:
         categories=[CategorySuggestion(category.pk, category.name, share) for category, share in categories[:3]],
         attributes=_attributes(same),
         price=_price([listings[pk] for pk in same]),
+        tags=tags,
     )
 
 
-def _similar_listings(photos: Sequence[Photo]) -> dict[int, float]:
-    if not photos:
+def _similar_listings(encoder_id: str, rows: Matrix) -> dict[int, float]:
+    if not len(rows):
         return {}
-    encoder_id, rows = vectors_of(photos)
     found = engine().search(rows, NEIGHBOURS, encoder_id=encoder_id)
     listing_of = listing_of_photos({hit.photo_id for hits in found for hit in hits})
     weights: dict[int, float] = {}

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from django.http import Http404, HttpResponse
@@ -14,7 +15,7 @@ from feira.settings import load_settings
 from feira.shop.accounts.models import Seller
 from feira.shop.feed.selectors import liked_cards, similar_listings
 from feira.shop.listings.marks import marked
-from feira.shop.listings.models import Listing, listing_url
+from feira.shop.listings.models import Listing, ListingTag, listing_url
 from feira.shop.listings.selectors import (
     ListingFilter,
     card_from_listing,
@@ -23,8 +24,10 @@ from feira.shop.listings.selectors import (
     live_listings,
     page_of_cards,
     photos_of,
+    tags_shown,
     top_categories,
 )
+from feira.shop.listings.tags import COLOUR, ShownTag
 from feira.shop.photos.selectors import ShownPhoto
 from feira.shop.web.money import price_text
 from feira.shop.web.requests import PageRequest
@@ -60,6 +63,7 @@ def listing(request: PageRequest, listing_id: int, slug: str = "") -> HttpRespon
     if request.path != canonical:
         return redirect(canonical, permanent=True)
     photos = photos_of(found)
+    tags = tags_shown(found)
     is_owner = request.user.is_authenticated and found.seller.account_id == request.user.pk
     card = marked(request.user, [card_from_listing(found)])[0]
     context = {
@@ -70,6 +74,8 @@ def listing(request: PageRequest, listing_id: int, slug: str = "") -> HttpRespon
         "attributes": [
             {"name": value.attribute.name, "value": value.value_text} for value in found.attribute_values.all()
         ],
+        "tags": [tag | {"url": _tag_url(tag)} for tag in tags],
+        "machine_tags": any(tag["source"] == ListingTag.Source.MACHINE for tag in tags),
         "similar": marked(request.user, similar_listings(found.pk, SIMILAR_SHOWN)),
         "seller": {"name": found.seller.name, "url": reverse("storefront:seller", args=[found.seller.slug])},
         "liked": card["liked"],
@@ -78,6 +84,12 @@ def listing(request: PageRequest, listing_id: int, slug: str = "") -> HttpRespon
         "json_ld": _json_ld(found, photos),
     }
     return render(request, "storefront/listing.html", context)
+
+
+def _tag_url(tag: ShownTag) -> str:
+    """Return where everything else with this tag is found."""
+    asked = {"colour": tag["name"]} if tag["group"] == COLOUR else {"q": f'"{tag["name"]}"'}
+    return f"{reverse('search:search')}?{urlencode(asked)}"
 
 
 @require_safe
