@@ -34,8 +34,8 @@ def commands_on(page: Path) -> list[list[str]]:
 
 def fault_of(words: list[str]) -> str:
     """Return what is wrong with a command, empty when it exists with all of its options."""
-    name = " ".join(words[:2]) if " ".join(words[:2]) in LEAVES else words[0]
-    if name not in LEAVES:
+    name = next((name for count in (3, 2, 1) if (name := " ".join(words[:count])) in LEAVES), "")
+    if not name:
         return f"there is no command {' '.join(words)}"
     command = LEAVES[name]
     known = {option for param in shown_parameters(command) for option in param.opts} | {"--help", "-h"}
