@@ -5,13 +5,13 @@ from typing import Any
 
 from feira.core.errors import Refused
 from feira.engine.config import chosen_encoder
-from feira.engine.registry import EncoderCard, list_encoders
+from feira.engine.registry import EncoderCard, list_models
 from feira.settings import load_settings
 
 
 def cards() -> list[EncoderCard]:
-    """Return every encoder of this installation."""
-    return list_encoders(load_settings().resolved_models_dir())
+    """Return every encoder of this installation, and models of texts alone."""
+    return list_models(load_settings().resolved_models_dir())
 
 
 def card_named(name: str) -> EncoderCard:

@@ -1,8 +1,9 @@
 """Which encoders there are: the built-in ones and every model folder with a manifest."""
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from feira.core.encoders.descriptors import DescriptorEncoder
 from feira.core.encoders.dual import DualEncoder
@@ -19,12 +20,15 @@ __all__ = [
     "DEFAULT_ENCODER",
     "EncoderCard",
     "coarsest_arithmetic",
+    "is_library_name",
     "list_encoders",
     "list_models",
     "model_folder",
     "open_encoder",
     "open_manifest",
 ]
+
+_LIBRARIES: Final = ("timm", "open_clip", "transformers")
 
 Kind = Literal["builtin", "onnx", "dual", "text", "torch"]
 
@@ -103,7 +107,8 @@ def open_encoder(name: str, *, models_dir: Path, threads: int = 1, device: Devic
     A model with golden answers gives them again first, and one that rounds its activations to 8 bits must have them.
 
     Args:
-        name: `descriptors`, or the name of a folder in `models_dir`.
+        name: `descriptors`, the name of a folder in `models_dir`, or what a PyTorch library calls a model
+            (`timm:resnet50.a1_in1k`, `open_clip:ViT-B-32/laion2b_s34b_b79k`, `transformers:owner/repository`).
         threads: cores that one call may use, where the encoder's runtime has a say in it.
         device: `auto` takes a GPU where there is one that the runtime can use.
 
@@ -113,6 +118,9 @@ def open_encoder(name: str, *, models_dir: Path, threads: int = 1, device: Devic
     """
     if name == DEFAULT_ENCODER:
         return DescriptorEncoder()
+    if is_library_name(name):
+        named: Encoder = _torch("torch_names", name).open_named(name, threads=threads, device=device)
+        return named
     manifest = read_manifest(model_folder(name, models_dir=models_dir))
     if manifest.image is None:
         raise Misconfigured(f"{name} turns texts into vectors and sees no pictures. Choose an encoder of pictures.")
@@ -138,21 +146,26 @@ def open_manifest(manifest: ModelManifest, *, threads: int = 1, device: Device =
         assert manifest.text is not None  # noqa: S101  (no manifest without a side is read)
         return OnnxTexts(manifest.text, encoder_id=manifest.encoder_id, threads=threads, device=device)
     if manifest.runtime == "torch":
-        return _torch_encoder(manifest, threads=threads, device=device)
+        opened: Encoder = _torch("torch_file", manifest.name).TorchEncoder(manifest, threads=threads, device=device)
+        return opened
     kind = DualEncoder if manifest.text is not None else OnnxEncoder
     return kind(manifest, threads=threads, device=device)
 
 
-def _torch_encoder(manifest: ModelManifest, *, threads: int, device: Device) -> Encoder:
+def is_library_name(name: str) -> bool:
+    """Whether a name is one that a PyTorch library knows, rather than that of a folder."""
+    return name.partition(":")[0] in _LIBRARIES and ":" in name
+
+
+def _torch(module: str, what: str) -> Any:
+    """Return one of the core's modules that need PyTorch: most installations have none, and it takes seconds."""
     try:
-        # Here and not above: most installations have no PyTorch, and it takes seconds to import.
-        from feira.core.encoders.torch_file import TorchEncoder  # noqa: PLC0415
+        return import_module(f"feira.core.encoders.{module}")
     except ImportError as error:
         raise Misconfigured(
-            f"{manifest.name} is a PyTorch model and PyTorch is not installed ({error}). Install feira[torch], or "
-            "export the model where PyTorch is: `feira model export`."
+            f"{what} needs PyTorch, which is not installed ({error}). Install feira[torch], or export the model where "
+            "PyTorch is: `feira model export`."
         ) from error
-    return TorchEncoder(manifest, threads=threads, device=device)
 
 
 def _folder_names(models_dir: Path) -> list[str]:
