@@ -7,23 +7,25 @@ import numpy as np
 import pytest
 
 from feira.core.errors import SnapshotCorrupt
+from feira.core.index.base import CodedIndex
 from feira.core.index.exact import ExactIndex
+from feira.core.index.inverted import InvertedIndex
 from feira.core.index.scalar import ScalarIndex
 from feira.core.index.snapshot import SnapshotManifest, open_snapshot, read_manifest, write_snapshot
+from feira.core.learning.pca import fit_projection
 
-AnyIndex = ExactIndex | ScalarIndex
-Kind = type[ExactIndex] | type[ScalarIndex]
-KINDS = [ExactIndex, ScalarIndex]
+Kind = type[ExactIndex] | type[ScalarIndex] | type[InvertedIndex]
+KINDS = [ExactIndex, ScalarIndex, InvertedIndex]
 
 
-def filled(kind: Kind = ScalarIndex, *, count: int = 5, dim: int = 8) -> AnyIndex:
+def filled(kind: Kind = ScalarIndex, *, count: int = 5, dim: int = 8) -> CodedIndex:
     rows = np.random.default_rng(count).standard_normal((count, dim)).astype(np.float32)
     index = kind(dim)
     index.add(range(count, 0, -1), rows / np.linalg.norm(rows, axis=1, keepdims=True))
     return index
 
 
-def opened_snapshot(root: Path) -> tuple[AnyIndex, SnapshotManifest]:
+def opened_snapshot(root: Path) -> tuple[CodedIndex, SnapshotManifest]:
     stored = open_snapshot(root)
     assert stored is not None
     return stored
@@ -128,3 +130,29 @@ def test_arrays_with_code_inside_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "codes.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(SnapshotCorrupt):
         ScalarIndex(8).fill_from(tmp_path)
+
+
+def test_a_projection_is_part_of_the_snapshot_and_of_its_checksum(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((300, 96)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    projection = fit_projection(rows, reduced_dim=64)
+    index = ScalarIndex(96, projection)
+    index.add(range(300), rows)
+    write_snapshot(tmp_path, index, encoder_id="a", seq=3)
+    opened, manifest = opened_snapshot(tmp_path)
+    assert (manifest.projection, opened.dim, opened.checksum()) == (projection.version, 96, index.checksum())
+    assert opened.search(rows[:3], 5) == index.search(rows[:3], 5)
+    plain = ScalarIndex(96)
+    plain.add(range(300), rows)
+    assert plain.checksum() != index.checksum()
+    path = current_folder(tmp_path) / "projection.bin"
+    path.write_bytes(path.read_bytes()[:-2] + b"xx")
+    with pytest.raises(SnapshotCorrupt, match=r"projection\.bin"):
+        open_snapshot(tmp_path)
+
+
+def test_lists_that_do_not_belong_to_the_codes_are_refused(tmp_path: Path) -> None:
+    filled(InvertedIndex).save(tmp_path)
+    np.save(tmp_path / "lists.npy", np.full(5, 7, dtype=np.int32))
+    with pytest.raises(SnapshotCorrupt):
+        InvertedIndex(8).fill_from(tmp_path)

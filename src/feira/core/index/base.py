@@ -150,7 +150,7 @@ class CodedIndex(ABC):
         queries = self._checked(queries)
         chosen = None if among is None else as_photo_set(among)
         with self._lock.reading():
-            k = min(k, len(self) if chosen is None else len(chosen))
+            k = min(k, len(self), len(self) if chosen is None else len(chosen))
             if k <= 0 or len(queries) == 0 or len(self) == 0:
                 return [[] for _ in queries]
             return self._search(queries, k, chosen)

@@ -1,5 +1,6 @@
 """How rows become the codes that an index keeps; each row on its own, so that a code never depends on its company."""
 
+from functools import cached_property
 from typing import Any, Protocol
 
 import faiss
@@ -14,6 +15,7 @@ Codes = NDArray[Any]
 
 # Half the coded range, in standard deviations of a rotated coordinate: one in 1.7 million falls outside and is clipped.
 _RANGE = 5.0
+_FEW_QUERIES = 32
 
 
 class Coding(Protocol):
@@ -78,8 +80,21 @@ class ByteCoding:
         return np.repeat(ends, self.width, axis=1)
 
     def turn(self, rows: Matrix) -> Matrix:
-        """Return rows or queries as codes see them: shape (n, width), float32."""
+        """Return rows as codes see them: shape (n, width), float32; each to the same bits on every machine."""
         return self._rotation.forward(self.projection.forward(rows) if self.projection else rows)
+
+    def turn_queries(self, queries: Matrix) -> Matrix:
+        """Return queries as codes see them; a few by a plain product, which is quicker and need not be portable."""
+        if len(queries) > _FEW_QUERIES:
+            return self.turn(queries)
+        if self.projection:
+            queries = self.projection.forward(queries)
+        # One by one: in company a product may round differently.
+        return np.stack([query @ self._turning for query in queries])
+
+    @cached_property
+    def _turning(self) -> Matrix:
+        return self._rotation.forward(np.eye(self._rotation.dim, dtype=np.float32))
 
     def encode(self, rows: Matrix) -> Codes:
         """See Coding."""

@@ -8,6 +8,7 @@ import numpy as np
 from feira.core.index.base import Extras, Ids, sorted_hits
 from feira.core.index.coding import ByteCoding, Codes
 from feira.core.index.dense import DenseIndex, Slots
+from feira.core.index.threads import use_threads_for
 from feira.core.learning.pca import Projection
 from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
@@ -49,7 +50,7 @@ class ScalarIndex(DenseIndex):
         self._flat.remove_ids(faiss.IDSelectorRange(size, self._flat.ntotal))
 
     def _search(self, queries: Matrix, k: int, among: PhotoSet | None) -> list[list[Hit]]:
-        turned, table, ids, params, passing = self._bytes.turn(queries), self._flat, self._ids, None, len(self)
+        turned, table, ids, params, passing = self._bytes.turn_queries(queries), self._flat, self._ids, None, len(self)
         if among is not None:
             slots = self._slots_among(among)
             passing = len(slots)
@@ -78,6 +79,7 @@ def scanned(table: Any, turned: Matrix, k: int, *, ids: Ids, most: int, params: 
         most: how many slots pass; at least `k`.
         params: the filter.
     """
+    use_threads_for(len(turned))
     fetch = min(most, k + SPARE)
     while True:
         scores, slots = table.search(turned, fetch, params=params)

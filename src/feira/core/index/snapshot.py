@@ -1,7 +1,7 @@
 """Stored indexes: written beside the present one, then switched to in one step, and checked when opened.
 
     <root>/CURRENT                      the name of the folder that counts
-    <root>/000000000042-9f1c2a7b/       one snapshot: manifest.json, ids.npy, codes.npy
+    <root>/000000000042-9f1c2a7b/       one snapshot: manifest.json, ids.npy, codes.npy, and what its kind needs
 
 A crash at any moment leaves either the old snapshot or the new one in force. One process writes under a root.
 """
@@ -16,17 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from feira.core.errors import SnapshotCorrupt
+from feira.core.index.base import CodedIndex
 from feira.core.index.exact import ExactIndex
+from feira.core.index.inverted import InvertedIndex
 from feira.core.index.scalar import ScalarIndex
+from feira.core.learning.pca import Projection
 
 FORMAT_VERSION = 1
-_KINDS: dict[str, type[ExactIndex] | type[ScalarIndex]] = {ExactIndex.kind: ExactIndex, ScalarIndex.kind: ScalarIndex}
+_KINDS = (ExactIndex.kind, ScalarIndex.kind, InvertedIndex.kind)
 _POINTER, _MANIFEST, _UNFINISHED = "CURRENT", "manifest.json", ".unfinished-"
+_PROJECTION = "projection.bin"
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotManifest:
-    """What a snapshot holds and up to which log entry."""
+    """What a snapshot holds and up to which log entry; `projection` is the version of its projection, if it has one."""
 
     kind: str
     encoder_id: str
@@ -35,12 +39,11 @@ class SnapshotManifest:
     count: int
     checksum: str
     files: dict[str, str]
+    projection: str = ""
     format_version: int = FORMAT_VERSION
 
 
-def write_snapshot(
-    root: Path, index: ExactIndex | ScalarIndex, *, encoder_id: str, seq: int, keep: int = 2
-) -> SnapshotManifest:
+def write_snapshot(root: Path, index: CodedIndex, *, encoder_id: str, seq: int, keep: int = 2) -> SnapshotManifest:
     """Store the index as it stands after log entry `seq` and make it the current snapshot.
 
     The caller makes no changes to the index meanwhile; searches may go on. Of the older snapshots all but `keep - 1`
@@ -52,6 +55,9 @@ def write_snapshot(
     unfinished = root / f"{_UNFINISHED}{name}"
     unfinished.mkdir()
     index.save(unfinished)
+    projection = index.coding.projection
+    if projection is not None:
+        (unfinished / _PROJECTION).write_bytes(projection.pack())
     manifest = SnapshotManifest(
         kind=index.kind,
         encoder_id=encoder_id,
@@ -60,6 +66,7 @@ def write_snapshot(
         count=len(index),
         checksum=index.checksum(),
         files={path.name: _sha256(path) for path in sorted(unfinished.iterdir())},
+        projection=projection.version if projection else "",
     )
     (unfinished / _MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
     for path in unfinished.iterdir():
@@ -95,7 +102,7 @@ def read_manifest(root: Path) -> SnapshotManifest | None:
     return manifest
 
 
-def open_snapshot(root: Path) -> tuple[ExactIndex | ScalarIndex, SnapshotManifest] | None:
+def open_snapshot(root: Path) -> tuple[CodedIndex, SnapshotManifest] | None:
     """Return the current snapshot's index and manifest, or None when nothing was stored yet.
 
     Raises:
@@ -111,10 +118,27 @@ def open_snapshot(root: Path) -> tuple[ExactIndex | ScalarIndex, SnapshotManifes
         path = folder / Path(name).name
         if not path.is_file() or _sha256(path) != expected:
             raise _corrupt(folder, f"{name} is missing or altered")
-    index = _KINDS[manifest.kind](manifest.dim).fill_from(folder)
+    index = _empty(manifest, folder).fill_from(folder)
     if len(index) != manifest.count or index.checksum() != manifest.checksum:
         raise _corrupt(folder, "its arrays are not those its manifest speaks of")
     return index, manifest
+
+
+def snapshot_bytes(root: Path) -> int:
+    """Return what all snapshots under a root take on disk."""
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
+def _empty(manifest: SnapshotManifest, folder: Path) -> CodedIndex:
+    """Return an empty index of the kind that the manifest names."""
+    if manifest.kind == ExactIndex.kind:
+        return ExactIndex(manifest.dim)
+    try:
+        projection = Projection.unpack((folder / _PROJECTION).read_bytes()) if manifest.projection else None
+        kind = ScalarIndex if manifest.kind == ScalarIndex.kind else InvertedIndex
+        return kind(manifest.dim, projection)
+    except (OSError, ValueError) as error:
+        raise _corrupt(folder, f"its projection cannot be used ({error})") from error
 
 
 def _current_name(root: Path) -> str | None:
