@@ -8,6 +8,7 @@ import typer
 
 from feira.cli.clone import find_clone
 from feira.cli.console import progress, say, show_json, show_table
+from feira.cli.evaluate_colours import colours
 from feira.cli.evaluate_words import as_rows, words_measured
 from feira.core.errors import FeiraError, Refused
 from feira.core.evaluation.similar import evaluate_similar, labelled_photos
@@ -103,6 +104,9 @@ def words(
 
 def _short(value: object) -> object:
     return round(value, 3) if isinstance(value, float) else value
+
+
+app.command(epilog="Example: [bold]feira evaluate colours --data ../shared/data/fashion-products[/]")(colours)
 
 
 def default_models_dir() -> Path:
