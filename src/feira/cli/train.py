@@ -1,13 +1,13 @@
 """`feira train`: teach the encoders that ship with Feira; needs the `torch` extra."""
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from feira.cli import train_align, train_words
 from feira.cli.console import progress, say
-from feira.core.errors import Misconfigured
+from feira.cli.training_extra import need_torch
 
 app = typer.Typer(help="Teach the encoders that ship with Feira.", no_args_is_help=True)
 
@@ -17,20 +17,6 @@ _EXAMPLE = "[bold]feira train encoder --data ../shared/data --teacher ../shared/
 @app.callback()
 def group() -> None:
     """Teach the encoders that ship with Feira."""
-
-
-def need_torch() -> None:
-    """Refuse before anything is begun where PyTorch is not installed.
-
-    Raises:
-        Misconfigured: it is not.
-    """
-    missing = [name for name in ("torch", "onnx", "onnxscript") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise Misconfigured(
-            f"Training needs {', '.join(missing)}, which is not installed. Install `feira[torch]`: "
-            "`pip install 'feira[torch]' --extra-index-url https://download.pytorch.org/whl/cpu`."
-        )
 
 
 @app.command(epilog=f"Example: {_EXAMPLE}")
@@ -89,3 +75,7 @@ def encoder(
         figures = train_encoder(order, say=say, progress=follow)
     size = sum(figures.sizes.values()) / 1e6
     say(f"{out} holds the encoder ({size:.1f} MB) and its card, CARD.md.")
+
+
+app.command(epilog=f"Example: {train_words.EXAMPLE}")(train_words.words)
+app.command(epilog=f"Example: {train_align.EXAMPLE}")(train_align.align)

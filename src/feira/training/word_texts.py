@@ -23,6 +23,7 @@ STICKERS: Final = Path("stickers/stickers.csv")
 CLASSES: Final = Path("clothing/train")
 _LONGEST_SENTENCE: Final = 25
 _DRAWN_TITLES: Final = 6_000
+_FUNCTION_WORDS: Final = 120
 
 # With two words, what queries and titles are made of; {a} and {b} are filled with words of the teacher's vocabulary.
 _PATTERNS: Final = (
@@ -133,14 +134,15 @@ def composed_texts(words: Sequence[str], count: int, seed: int) -> Iterator[str]
 
 
 def teacher_words(tokenizer: Path) -> list[str]:
-    """Return the whole words of letters in a WordPiece vocabulary, in its order: most frequent first.
+    """Return the whole words of the letters a to z in a WordPiece vocabulary, in its order: most frequent first.
 
     Raises:
         SourceError: the file is not a tokenizer with such a vocabulary.
     """
     try:
         vocabulary = json.loads(tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
-        return [word for word in sorted(vocabulary, key=vocabulary.__getitem__) if word.isalpha() and len(word) > 1]
+        ordered = sorted(vocabulary, key=vocabulary.__getitem__)
+        return [word for word in ordered if word.isalpha() and word.isascii() and len(word) > 1]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"{tokenizer} holds no vocabulary of words ({error}).") from error
 
@@ -160,6 +162,17 @@ def shop_texts(data: Path, seed: int) -> list[str]:
     )
     texts = (" ".join(text.split()) for source in sources for text in source)
     return list(dict.fromkeys(text for text in texts if text and text.count(" ") < _LONGEST_SENTENCE))
+
+
+def all_texts(data: Path, words: Sequence[str], *, phrases: int, seed: int) -> list[str]:
+    """Return everything that the words learn from, each text once: the teacher's words, the shops' texts, phrases.
+
+    Raises:
+        SourceError: a part of the data is missing.
+    """
+    # The most frequent words of all hold phrases together and say little themselves.
+    composed = composed_texts(words[_FUNCTION_WORDS:], phrases, seed)
+    return list(dict.fromkeys([*words, *shop_texts(data, seed), *composed]))
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

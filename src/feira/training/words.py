@@ -40,14 +40,14 @@ class WordsRecipe:
     """
 
     seed: int = 7
-    words: int = 20_000
+    words: int = 24_000
     buckets: int = 4096
     dim: int = 192
     phrases: int = 250_000
-    epochs: int = 12
-    batch: int = 2048
-    learning_rate: float = 0.01
-    pieces_share: float = 0.12
+    epochs: int = 8
+    batch: int = 4096
+    learning_rate: float = 0.015
+    pieces_share: float = 0.16
     typo_share: float = 0.05
     likeness: float = 0.5
 
