@@ -1,5 +1,9 @@
 """Words through the engine: as queries for pictures, and as vectors of their own."""
 
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
@@ -7,11 +11,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from feira.core.encoders.heads import HEADS_NAME, Head, Heads
 from feira.core.errors import DimensionMismatch, EncoderChanged, NoTextSide
 from feira.core.testing.photos import photo_bytes
 from feira.engine import wire
 from feira.engine.config import EngineConfig
-from tests.engine.conftest import RunningEngine, StartEngine
+from tests.engine.conftest import RunningEngine, StartEngine, until
 from tests.engine.encoders import NamedColours, open_test_encoder
 from tests.engine.shop_tables import SqliteTables
 
@@ -80,3 +85,58 @@ def test_an_encoder_without_classifiers_gives_no_tags(dual: RunningEngine) -> No
     assert dual.client.tags(rows) == [[], []]
     with pytest.raises(DimensionMismatch):
         dual.client.tags(rows[:, :5])
+
+
+def test_classifiers_that_lie_beside_the_encoder_name_what_they_see(
+    config: EngineConfig, start_engine: StartEngine
+) -> None:
+    folder = config.models_dir / "brightness"
+    folder.mkdir(parents=True)
+    light = Head(("dark", "light"), np.array([[-9, 9, 0], [9, -9, 0]], np.float32), np.zeros(2, np.float32))
+    (folder / HEADS_NAME).write_bytes(Heads("brightness", {"light": light}).pack())
+    running = start_engine(replace(config, encoder="brightness"), open_encoder=open_test_encoder)
+    rows = running.client.encode([photo_bytes((250, 250, 250)), photo_bytes((5, 5, 5))]).rows
+    assert [[(tag.head, tag.name) for tag in tags] for tags in running.client.tags(rows)] == [
+        [("light", "light")],
+        [("light", "dark")],
+    ]
+    assert running.client.tags(rows)[0][0].confidence > 0.9
+
+
+@pytest.mark.parametrize("encoder_id", ["another", "brightness"])
+def test_classifiers_of_another_encoder_are_not_used(
+    config: EngineConfig, start_engine: StartEngine, encoder_id: str
+) -> None:
+    folder = config.models_dir / "brightness"
+    folder.mkdir(parents=True)
+    packed = Heads(encoder_id, {"light": Head(("x", "y"), np.ones((2, 7), np.float32), np.ones(2, np.float32))}).pack()
+    (folder / HEADS_NAME).write_bytes(packed)
+    running = start_engine(replace(config, encoder="brightness"), open_encoder=open_test_encoder)
+    assert running.client.tags(np.ones((1, 3), np.float32)) == [[]]
+
+
+def test_what_nobody_waits_for_any_longer_is_not_begun(config: EngineConfig, start_engine: StartEngine) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(NamedColours):
+        def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+            if "blue" in texts:
+                begun.set()
+                assert go_on.wait(10)
+            return super().encode_texts(texts)
+
+    running = start_engine(replace(config, encoder="slow", threads=1), open_encoder=lambda _name, **_where: Slow())
+    head = {"content-type": wire.MSGPACK, wire.TIMEOUT_HEADER: "50"}
+    body = msgspec.msgpack.encode(wire.TextsRequest(texts=["red"]))
+    with ThreadPoolExecutor(2) as callers:
+        first = callers.submit(running.client.encode_texts, ["blue"])
+        assert begun.wait(5)
+        late = callers.submit(httpx.post, f"{running.url}/encode-texts", content=body, headers=head, timeout=10)
+        until(lambda: running.engine.status().queued == 2)
+        time.sleep(0.06)
+        go_on.set()
+        answer = late.result()
+        assert first.result().rows.shape == (1, 64)
+    assert (answer.status_code, answer.json()["code"]) == (504, "too_late")
+    page = httpx.get(f"{running.url}/metrics").text
+    assert 'feira_engine_encoded_total{encoder="named-colours",of="queries"} 1.0' in page

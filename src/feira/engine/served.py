@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from feira.core.encoders.heads import HEADS_NAME, Heads
 from feira.core.encoders.protocol import Encoder, TextEncoder
-from feira.core.errors import DimensionMismatch
+from feira.core.errors import DimensionMismatch, ManifestError, NoTextSide
 from feira.core.index.scalar import ScalarIndex
+from feira.core.learning.priors import files_of
+from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 from feira.engine.config import EngineConfig
 from feira.engine.encoding import PhotoEncoding, TextEncoding
@@ -21,8 +25,11 @@ from feira.engine.live import LiveIndex
 from feira.engine.log import open_log
 from feira.engine.metrics import EncodingMetrics, Metrics
 from feira.engine.parts import open_parts
-from feira.engine.texts import open_text_model, text_side_of
+from feira.engine.texts import TextSide, open_text_model, text_side_of
 from feira.engine.wire import ServedStatus, Tag
+
+TAGS_PER_HEAD = 3
+LEAST_CONFIDENCE = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +60,7 @@ class ServedEncoder:
     """
 
     def __init__(self, name: str, encoder: Encoder, *, config: EngineConfig, metrics: Metrics) -> None:
-        self.name, self.encoder, self._lanes = name, encoder, config.threads
+        self.name, self.encoder, self._config = name, encoder, config
         measured = partial(EncodingMetrics, metrics, encoder=encoder.encoder_id)
         limits: dict[str, Any] = {
             "lanes": config.threads,
@@ -62,13 +69,7 @@ class ServedEncoder:
             "cache_size": config.cache_size,
         }
         self._photos = PhotoEncoding(encoder, **limits, metrics=measured(of="photos"))
-        self._side = text_side_of(
-            encoder,
-            name,
-            models_dir=config.models_dir,
-            open_embedder=partial(open_text_model, config.text_model, models_dir=config.models_dir),
-            open_parts=partial(open_parts, config.database_url),
-        )
+        self._side, self._heads = self._files_beside(encoder)
         self._queries = TextEncoding(
             self._encode_texts,
             version=self._version,
@@ -93,20 +94,24 @@ class ServedEncoder:
         return self.encoder.encoder_id
 
     async def start(self) -> None:
-        """Open or rebuild the index and catch up with the log."""
+        """Read the first words, open or rebuild the index and catch up with the log."""
         self.index.start()
+        await asyncio.to_thread(self._warm_words)
         while not self.index.caught_up:
             await asyncio.sleep(0.02)
 
     def replace(self, encoder: Encoder) -> None:
-        """Let another copy of the same encoder do the work from now on."""
+        """Let another copy of the same encoder, and what lies beside it, do the work from now on."""
+        former = self._side
+        self._side, self._heads = self._files_beside(encoder)
         self.encoder = encoder
         self._photos.replace(encoder)
+        former.close()
 
     def set_live(self, is_live: bool) -> None:
         """Take the whole machine, or leave half of it to the live encoder."""
         for encoding in (self._photos, self._queries, self._words):
-            encoding.set_lanes(self._lanes if is_live else self._lanes // 2)
+            encoding.set_lanes(self._config.threads if is_live else self._config.threads // 2)
 
     async def stop(self, *, forget: bool = False) -> None:
         """Answer what waits, write the index down when it changed (or delete its snapshots), let go of everything."""
@@ -157,10 +162,15 @@ class ServedEncoder:
             DimensionMismatch: the embeddings come from another encoder.
         """
         self._check(rows)
-        return [[] for _ in rows]
+        if self._heads is None:
+            return [[] for _ in rows]
+        return [
+            [Tag(head, name, confidence) for head, named in answer.items() for name, confidence in named]
+            for answer in self._heads.classify(rows, top=TAGS_PER_HEAD, least=LEAST_CONFIDENCE)
+        ]
 
     async def search(
-        self, pool: ThreadPoolExecutor, queries: Matrix, k: int, *, among: Sequence[int] | None
+        self, pool: ThreadPoolExecutor, queries: Matrix, k: int, *, among: PhotoSet | None
     ) -> tuple[int, list[list[Hit]]]:
         """Return the log entry that the answer surely covers, and the hits of each query.
 
@@ -170,6 +180,22 @@ class ServedEncoder:
         self._check(queries)
         work = partial(self.index.search, queries, k, among=among)
         return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    def _warm_words(self) -> None:
+        with suppress(NoTextSide):
+            self._encode_texts(["a red dress"])
+
+    def _files_beside(self, encoder: Encoder) -> tuple[TextSide, Heads | None]:
+        """Open what came with the encoder and what the shop has learned about it."""
+        config = self._config
+        side = text_side_of(
+            encoder,
+            self.name,
+            models_dir=config.models_dir,
+            open_embedder=partial(open_text_model, config.text_model, models_dir=config.models_dir),
+            open_parts=partial(open_parts, config.database_url),
+        )
+        return side, heads_of(encoder, self.name, models_dir=config.models_dir)
 
     def _encode_texts(self, texts: Sequence[str]) -> Matrix:
         encoder = self.encoder
@@ -185,6 +211,22 @@ class ServedEncoder:
     def _check(self, rows: Matrix) -> None:
         if rows.shape[1] != self.encoder.dim:
             raise DimensionMismatch(expected=self.encoder.dim, got=rows.shape[1])
+
+
+def heads_of(encoder: Encoder, name: str, *, models_dir: Path) -> Heads | None:
+    """Return the classifiers that lie among an encoder's files; None when there are none that read its embeddings."""
+    path = files_of(name, models_dir=models_dir) / HEADS_NAME
+    if not path.is_file():
+        return None
+    try:
+        heads = Heads.open(path)
+    except ManifestError as error:
+        logger.warning("The classifiers of %s are not used: %s", encoder.encoder_id, error)
+        return None
+    if heads.encoder_id != encoder.encoder_id or heads.dim not in {0, encoder.dim}:
+        logger.warning("The classifiers in %s read %s, not %s.", path, heads.encoder_id, encoder.encoder_id)
+        return None
+    return heads
 
 
 class OpenEncoder(Protocol):
