@@ -42,7 +42,7 @@ class SearchView(APIView):
         """Answer with one page."""
         asked = SearchAskedSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        return _answer(request, asked.as_query(), asked.validated_data)
+        return answer_response(request, asked.as_query(), asked.validated_data)
 
 
 class PhotoSearchView(APIView):
@@ -74,10 +74,11 @@ class PhotoSearchView(APIView):
         asked.is_valid(raise_exception=True)
         photo = take_query_photo(content=upload_content(asked.validated_data["photo"]), visitor=request.user)
         remember_upload(request, photo.pk)
-        return _answer(request, asked.as_query().changed(photo_id=photo.pk), asked.validated_data)
+        return answer_response(request, asked.as_query().changed(photo_id=photo.pk), asked.validated_data)
 
 
-def _answer(request: Request, query: SearchQuery, given: dict[str, Any]) -> Response:
+def answer_response(request: Request, query: SearchQuery, given: dict[str, Any]) -> Response:
+    """Answer a query that was read and checked, and write down what was shown."""
     answer = search_listings(query, searcher_of(request), size=given["limit"], with_facets=given["facets"])
     note_search(answer, person_of(request))
     return Response(answer_body(answer, with_facets=given["facets"]))
