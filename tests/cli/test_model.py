@@ -22,9 +22,12 @@ def alone(settings_of: Give, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_the_built_in_encoder_is_listed_and_in_use(alone: Path, call: Call) -> None:
+def test_the_built_in_encoders_are_listed_and_the_trained_one_is_in_use(alone: Path, call: Call) -> None:
     rows = json.loads(call(model.app, "list", "--json").out)
-    assert [(row["name"], row["in_use"], row["dim"] > 0) for row in rows] == [("descriptors", True, True)]
+    assert [(row["name"], row["in_use"], row["dim"]) for row in rows] == [
+        ("builtin", True, 256),
+        ("descriptors", False, 775),
+    ]
 
 
 def test_a_faulty_model_is_listed_with_its_fault_and_cannot_be_chosen(alone: Path, call: Call) -> None:
@@ -32,8 +35,8 @@ def test_a_faulty_model_is_listed_with_its_fault_and_cannot_be_chosen(alone: Pat
     folder.mkdir(parents=True)
     (folder / "model.json").write_text("{}")
     rows = json.loads(call(model.app, "list", "--json").out)
-    assert rows[1]["name"] == "broken"
-    assert rows[1]["fault"]
+    assert rows[2]["name"] == "broken"
+    assert rows[2]["fault"]
     said = call(model.app, "use", "broken")
     assert said.code == 1
     assert json.loads(call(model.app, "list", "--json").out)[0]["in_use"] is True
@@ -77,10 +80,10 @@ def test_encoders_are_measured_on_folders_of_classes(alone: Path, call: Call, tm
     gallery, queries = coloured_photos(tmp_path / "gallery", 12), coloured_photos(tmp_path / "queries", 3)
     said = call(evaluate.app, "similar", "--gallery", gallery, "--queries", queries, "--models", tmp_path, "--json")
     assert said.code == 0
-    (row,) = json.loads(said.out)
-    assert row.pop("images_per_s") > 0
-    assert row.pop("encoder").startswith("descriptors-")
-    assert row == {"precision_at_10": 1.0, "knn10_accuracy": 1.0, "queries": 6, "gallery": 24}
+    for row, name in zip(json.loads(said.out), ("builtin@", "descriptors-"), strict=True):
+        assert row.pop("images_per_s") > 0
+        assert row.pop("encoder").startswith(name)
+        assert row == {"precision_at_10": 1.0, "knn10_accuracy": 1.0, "queries": 6, "gallery": 24}
     assert "of 30" in said.err
 
 

@@ -92,7 +92,7 @@ def test_wrong_bytes_end_in_one_line_and_no_model(hub: Hub, call: Call, monkeypa
     said = call(model.app, "pull", "hub:maker/tiny", "--yes")
     assert said.code == 1
     assert said.err.splitlines()[-1].startswith("feira: ")
-    assert len(json.loads(call(model.app, "list", "--json").out)) == 1
+    assert len(json.loads(call(model.app, "list", "--json").out)) == 2  # the built-in ones
 
 
 def test_what_changed_at_its_source_is_taken_only_when_wanted(hub: Hub, call: Call, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from feira.core.encoders.descriptors import DescriptorEncoder
+from feira.core.encoders.onnx import OnnxEncoder
 from feira.core.errors import ManifestError, Misconfigured
 from feira.core.testing.photos import photo_pixels
 from feira.engine import database, log
@@ -19,7 +20,7 @@ from tests.shared_files import SHARED, needs_shared
 
 def test_the_setting_goes_before_the_choice_and_the_choice_before_the_default(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "new", encoder="")
-    assert chosen_encoder(settings) == "descriptors"
+    assert chosen_encoder(settings) == "builtin"
     choose_encoder(settings, "mobilenet")
     assert chosen_encoder(settings) == "mobilenet"
     choose_encoder(settings, "resnet")
@@ -30,18 +31,20 @@ def test_the_setting_goes_before_the_choice_and_the_choice_before_the_default(tm
 
 def test_the_configuration_follows_the_settings(tmp_path: Path) -> None:
     config = config_from_settings(Settings(data_dir=tmp_path, engine_threads=3))
-    assert (config.encoder, config.threads) == ("descriptors", 3)
+    assert (config.encoder, config.threads) == ("builtin", 3)
     assert config.database_url == f"sqlite:///{tmp_path.resolve()}/feira.sqlite3"
     assert config.models_dir == tmp_path.resolve() / "models"
     assert config_from_settings(Settings(data_dir=tmp_path, engine_threads=0)).threads >= 1
 
 
-def test_the_built_in_encoder_is_always_there(tmp_path: Path) -> None:
-    (card,) = list_encoders(tmp_path / "nowhere")
-    encoder = open_encoder("descriptors", models_dir=tmp_path)
-    assert isinstance(encoder, DescriptorEncoder)
-    assert (card.name, card.kind, card.is_valid, card.path) == ("descriptors", "builtin", True, None)
-    assert (card.encoder_id, card.dim) == (encoder.encoder_id, encoder.dim)
+def test_the_built_in_encoders_are_always_there_and_the_trained_one_comes_first(tmp_path: Path) -> None:
+    cards = list_encoders(tmp_path / "nowhere")
+    assert [card.name for card in cards] == ["builtin", "descriptors"]
+    for card, kind in zip(cards, (OnnxEncoder, DescriptorEncoder), strict=True):
+        encoder = open_encoder(card.name, models_dir=tmp_path)
+        assert isinstance(encoder, kind)
+        assert (card.kind, card.is_valid, card.path) == ("builtin", True, None)
+        assert (card.encoder_id, card.dim) == (encoder.encoder_id, encoder.dim)
 
 
 @needs_shared("models/mobilenet_v2/model.json")
@@ -71,7 +74,7 @@ def test_an_altered_model_is_listed_as_faulty_and_not_opened(tmp_path: Path) -> 
     labels = folder / "labels.txt"
     labels.unlink()
     labels.write_text("other")
-    card = list_encoders(tmp_path)[1]
+    card = list_encoders(tmp_path)[-1]
     assert (card.name, card.is_valid, card.dim) == ("altered", False, 0)
     assert "labels.txt" in card.fault
     with pytest.raises(ManifestError):
@@ -83,7 +86,7 @@ def test_an_encoder_that_is_not_there_is_refused_with_the_names_of_those_that_ar
     (tmp_path / "models" / "folder").mkdir(parents=True)
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "model.json").write_text(json.dumps({"name": "outside"}))
-    with pytest.raises(Misconfigured, match="there are: descriptors"):
+    with pytest.raises(Misconfigured, match="there are: builtin, descriptors"):
         open_encoder(name, models_dir=tmp_path / "models")
 
 

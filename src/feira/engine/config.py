@@ -8,7 +8,7 @@ from feira.engine.database import LogUnavailable
 from feira.engine.roster import open_roster
 from feira.settings import Settings
 
-DEFAULT_ENCODER = "descriptors"
+DEFAULT_ENCODER = "builtin"
 POINTER_NAME = "encoder"
 
 

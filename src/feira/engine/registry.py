@@ -1,10 +1,11 @@
 """Which encoders there are: the built-in ones and every model folder with a manifest."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from feira.core.encoders import builtin
 from feira.core.encoders.descriptors import DescriptorEncoder
 from feira.core.encoders.dual import DualEncoder
 from feira.core.encoders.golden import check_golden
@@ -17,6 +18,7 @@ from feira.core.errors import ManifestError, Misconfigured
 from feira.engine.config import DEFAULT_ENCODER
 
 __all__ = [
+    "BUILTIN_NAMES",
     "DEFAULT_ENCODER",
     "EncoderCard",
     "coarsest_arithmetic",
@@ -28,6 +30,9 @@ __all__ = [
     "open_manifest",
 ]
 
+_CLASSICAL: Final = "descriptors"
+BUILTIN_NAMES: Final = (builtin.NAME, _CLASSICAL)
+"""What needs no folder of its own; a model that is pulled cannot have these names."""
 _LIBRARIES: Final = ("timm", "open_clip", "transformers")
 
 Kind = Literal["builtin", "onnx", "dual", "text", "torch"]
@@ -65,18 +70,22 @@ class EncoderCard:
 
 
 def list_models(models_dir: Path) -> list[EncoderCard]:
-    """Return the built-in encoder and one card per model folder, by name; files are checked, models not loaded."""
-    builtin = DescriptorEncoder()
-    card = EncoderCard(
-        name=DEFAULT_ENCODER,
+    """Return the built-in encoders, the trained one first, and one card per model folder, by name.
+
+    Files are checked, models not loaded.
+    """
+    eye = replace(_card_of(builtin.FOLDER), kind="builtin", path=None)
+    formulas = DescriptorEncoder()
+    classical = EncoderCard(
+        name=_CLASSICAL,
         kind="builtin",
-        encoder_id=builtin.encoder_id,
-        dim=builtin.dim,
+        encoder_id=formulas.encoder_id,
+        dim=formulas.dim,
         licence="Apache-2.0",
         source="Feira: colour and shape by classical formulas, nothing learned",
         arithmetic="float",
     )
-    return [card, *(_card_of(models_dir / name) for name in _folder_names(models_dir))]
+    return [eye, classical, *(_card_of(models_dir / name) for name in _folder_names(models_dir))]
 
 
 def list_encoders(models_dir: Path) -> list[EncoderCard]:
@@ -85,14 +94,14 @@ def list_encoders(models_dir: Path) -> list[EncoderCard]:
 
 
 def model_folder(name: str, *, models_dir: Path) -> Path:
-    """Return the folder of a model.
+    """Return the folder of a model that is not built in.
 
     Raises:
         Misconfigured: there is none of this name.
     """
     folder = models_dir / name
     if not name or Path(name).name != name or not (folder / MANIFEST_NAME).is_file():
-        there = ", ".join([DEFAULT_ENCODER, *_folder_names(models_dir)])
+        there = ", ".join([*BUILTIN_NAMES, *_folder_names(models_dir)])
         raise Misconfigured(
             f"There is no encoder named {name!r} in {models_dir}; there are: {there}. "
             "Choose one with `feira model use` or FEIRA_ENCODER, or fetch it with `feira model pull`.",
@@ -107,7 +116,7 @@ def open_encoder(name: str, *, models_dir: Path, threads: int = 1, device: Devic
     A model with golden answers gives them again first, and one that rounds its activations to 8 bits must have them.
 
     Args:
-        name: `descriptors`, the name of a folder in `models_dir`, or what a PyTorch library calls a model
+        name: `builtin`, `descriptors`, the name of a folder in `models_dir`, or what a PyTorch library calls a model
             (`timm:resnet50.a1_in1k`, `open_clip:ViT-B-32/laion2b_s34b_b79k`, `transformers:owner/repository`).
         threads: cores that one call may use, where the encoder's runtime has a say in it.
         device: `auto` takes a GPU where there is one that the runtime can use.
@@ -116,12 +125,13 @@ def open_encoder(name: str, *, models_dir: Path, threads: int = 1, device: Devic
         Misconfigured: there is no encoder of this name, it reads texts only, or its runtime is not installed.
         ManifestError: there is, but its folder is incomplete or altered, or its answers are wrong on this processor.
     """
-    if name == DEFAULT_ENCODER:
+    if name == _CLASSICAL:
         return DescriptorEncoder()
     if is_library_name(name):
         named: Encoder = _torch("torch_names", name).open_named(name, threads=threads, device=device)
         return named
-    manifest = read_manifest(model_folder(name, models_dir=models_dir))
+    is_ours = name == builtin.NAME
+    manifest = read_manifest(builtin.FOLDER if is_ours else model_folder(name, models_dir=models_dir))
     if manifest.image is None:
         raise Misconfigured(f"{name} turns texts into vectors and sees no pictures. Choose an encoder of pictures.")
     encoder = open_manifest(manifest, threads=threads, device=device)

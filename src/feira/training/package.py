@@ -96,7 +96,7 @@ def finish(
     tell("comparing with the teacher")
     similar = _compared(encoder, teacher, test) if test else []
     metrics = {
-        "clothing test": {key: round(value, 4) for key, value in similar[0].items() if isinstance(value, float)}
+        "clothing_test": {key: round(value, 4) for key, value in similar[0].items() if isinstance(value, float)}
         if similar
         else {},
         "heads": {head: round(score.accuracy, 4) for head, score in scores.items()},

@@ -171,7 +171,7 @@ def test_a_repository_of_other_tools_needs_no_manifest_of_ours(hub: Hub, foreign
     assert (pixels.size, pixels.crop, pixels.crop_share, pixels.shorter_side) == (SIDE, "centre square", 0.8, 40)
     assert (pixels.mean, pixels.std, pixels.resize) == ((127.5,) * 3, (127.5, 63.75, 127.5), "bicubic")
     assert (manifest.text.max_tokens, manifest.text.padding, manifest.text.pad_id) == (77, "max", 0)
-    assert (manifest.licence, [card.kind for card in list_models(puller.models_dir)][1:]) == ("mit", ["dual"])
+    assert (manifest.licence, [card.kind for card in list_models(puller.models_dir)][2:]) == ("mit", ["dual"])
     rows = open_encoder("clip", models_dir=puller.models_dir).encode_images([photo_pixels(), photo_pixels((0, 9, 200))])
     assert np.abs(np.linalg.norm(rows, axis=1) - 1).max() < 1e-5
 
@@ -180,7 +180,7 @@ def test_a_model_of_texts_alone_is_pulled_and_reads(hub: Hub, puller: Puller, ti
     hub.add("maker/words", {"onnx/model.onnx": tiny_files["text.onnx"], "tokenizer.json": tiny_files["tokenizer.json"]})
     manifest = read_manifest(puller.pull("hub:maker/words"))
     assert (manifest.image, manifest.dim) == (None, DIM)
-    assert [card.kind for card in list_models(puller.models_dir)][1:] == ["text"]
+    assert [card.kind for card in list_models(puller.models_dir)][2:] == ["text"]
 
 
 def test_a_model_of_pictures_alone_is_pulled_and_sees(hub: Hub, puller: Puller, tiny_files: dict[str, bytes]) -> None:
@@ -290,7 +290,7 @@ def test_a_model_whose_8_bits_are_wrong_here_is_refused(
     hub.add("maker/clip", {**files, "onnx/vision_model_quantized.onnx": wrong})
     with pytest.raises(PullFailed, match="answers differently on this processor"):
         puller.pull("tiny-clip", precision="int8")
-    assert [card.name for card in list_models(puller.models_dir)] == ["descriptors"]
+    assert [card.name for card in list_models(puller.models_dir)] == ["builtin", "descriptors"]
 
 
 def test_a_model_in_8_bits_from_anywhere_else_must_bring_its_golden_answers(

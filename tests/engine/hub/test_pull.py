@@ -57,7 +57,7 @@ def test_the_next_pull_goes_on_with_what_the_last_one_left(hub: Hub, commit: str
     with pytest.raises(PullFailed, match="what has come is kept"):
         puller.pull("hub:maker/tiny")
     assert puller.folders() == [".pulling-tiny"]
-    assert [card.name for card in list_models(puller.models_dir)] == ["descriptors"]
+    assert [card.name for card in list_models(puller.models_dir)] == ["builtin", "descriptors"]
     hub.requests.clear()
     hub.cdn_requests.clear()
     puller.pull("hub:maker/tiny")

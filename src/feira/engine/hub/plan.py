@@ -14,6 +14,7 @@ from feira.engine.hub.foreign import derive
 from feira.engine.hub.presets import Precision, Preset, PresetFile, presets
 from feira.engine.hub.repository import Repository, look_up
 from feira.engine.hub.transfer import Expected, Transfer
+from feira.engine.registry import BUILTIN_NAMES
 
 HUB_PREFIX: Final = "hub:"
 _LOCAL_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,127}")
@@ -242,7 +243,7 @@ def _file_name(name: str) -> str:
 
 
 def _folder_name(name: str) -> str:
-    if not _LOCAL_NAME.fullmatch(name) or name == "descriptors":
+    if not _LOCAL_NAME.fullmatch(name) or name in BUILTIN_NAMES:
         raise PullFailed(f"{name!r} is no name for a model's folder; give one with --as.")
     return name
 
