@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from feira.cli.console import say
+from feira.core.encoders import builtin
+from feira.core.encoders.manifest import read_manifest
 from tests.system.living_shop import LivingShop, children_of, is_alive, living_shop, wait_until
 from tests.system.photos import digests_of, photo_folder
 
@@ -197,9 +199,8 @@ def test_every_photo_has_its_pictures(attacked: Attacked) -> None:
 
 def test_every_photo_is_embedded_and_logged_once_without_gaps(attacked: Attacked) -> None:
     shop = attacked.shop
-    assert shop.rows("SELECT encoder_id, count(DISTINCT photo_id), count(*) FROM photos_embedding GROUP BY 1") == [
-        ("descriptors-v1", PHOTOS, PHOTOS)
-    ]
+    counts = shop.rows("SELECT encoder_id, count(DISTINCT photo_id), count(*) FROM photos_embedding GROUP BY 1")
+    assert counts == [(read_manifest(builtin.FOLDER).encoder_id, PHOTOS, PHOTOS)]
     entries = shop.rows("SELECT seq, op, photo_id FROM photos_indexlogentry ORDER BY seq")
     assert [seq for seq, _op, _photo in entries] == [*range(1, len(entries) + 1)]
     assert shop.rows("SELECT seq FROM photos_indexloghead") == [(len(entries),)]
