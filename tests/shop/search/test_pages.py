@@ -11,8 +11,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from feira.core.recommend.ranking import FEATURES
 from feira.core.testing.photos import photo_bytes
+from feira.shop.feedback.models import SearchLog
+from feira.shop.feedback.search_log import recorder
 from feira.shop.listings.marks import marked
+from feira.shop.listings.models import Listing
 from feira.shop.photos.models import Photo
 from feira.shop.search import throttles
 from tests.factories import make_account, make_listing, make_seller
@@ -260,3 +264,161 @@ def test_the_api_searches_with_a_drafts_photo_for_its_seller_only(client: Client
     assert seller.account is not None
     client.force_login(seller.account)
     assert client.get(f"{API}?photo={draft.cover_id}").status_code == 200
+
+
+# Wishes, reasons, and what is let go of
+
+
+def test_chips_say_what_is_asked_of_the_picture_and_lead_to_the_rest(
+    client: Client, work_done: Callable[[], None]
+) -> None:
+    red, blue = make_listing(title="Red coat", colour=RED), make_listing(title="Blue coat", colour=BLUE)
+    green = make_listing(title="Green coat", colour=(30, 160, 30))
+    work_done()
+    url = f"q=coat&listing={red.pk}&crop=0,0,0.5,1&but=wool&without=dots&balance=80&like={blue.pk}&unlike={green.pk}"
+    answer = client.get(f"{SEARCH}?{url}&cheaper=1&strict=1")
+    chips = {chip["label"]: parse_qs(urlsplit(chip["remove_url"]).query) for chip in answer.context["asked"]}
+    whole = parse_qs(urlsplit(f"?{url}&cheaper=1&strict=1").query)
+    without = {label: {name for name in whole if name not in rest} for label, rest in chips.items()}
+    assert without == {
+        "coat": {"q"},
+        "Like “Red coat”": {"listing", "crop", "balance", "cheaper"},
+        "only a part of it": {"crop"},
+        "photo 80 %": {"balance"},
+        "More like “Blue coat”": {"like"},
+        "Less like “Green coat”": {"unlike"},
+        "but wool": {"but"},
+        "without dots": {"without"},
+        "cheaper": {"cheaper"},
+        "exactly this": {"strict"},
+    }
+
+
+def test_a_photo_can_be_refined_on_the_page(client: Client, work_done: Callable[[], None]) -> None:
+    listing = make_listing(title="Red coat", colour=RED)
+    work_done()
+    answer = client.get(f"{SEARCH}?q=coat&listing={listing.pk}&but=blue,+without+dots&sort=newest")
+    refine = answer.context["refine"]
+    assert refine["wish"] == "blue without dots"
+    assert {(pair["name"], pair["value"]) for pair in refine["kept"]} == {
+        ("q", "coat"),
+        ("listing", str(listing.pk)),
+        ("sort", "newest"),
+    }
+    assert 'type="range"' in answer.text
+    assert 'name="crop" value="0,0,1,0.5"' in answer.text
+    photo = client.get(refine["photo_url"])
+    assert photo["Content-Type"] == "image/webp"
+    assert client.get(SEARCH, {"q": "coat"}).context["refine"] is None
+
+
+def test_the_larger_picture_of_an_upload_is_shown_to_its_sender_only(client: Client) -> None:
+    send(client)
+    address = reverse("search:query_photo", args=[Photo.objects.latest("pk").pk])
+    assert client.get(address).status_code == 200
+    assert client.get(address)["Cache-Control"].startswith("private")
+    assert Client().get(address).status_code == 404
+
+
+def test_every_result_says_why_and_leads_to_more_and_less_like_it(client: Client) -> None:
+    make_listing(title="Red coat")
+    make_listing(title="Red coat with a hood")
+    answer = client.get(SEARCH, {"q": "coat"})
+    first, second = answer.context["results"]
+    assert [bar["name"] for bar in first["bars"]] == ["words", "freshness"]
+    assert first["bars"][0]["width"] == 100 > second["bars"][0]["width"]
+    assert float(first["score"]) == pytest.approx(sum(float(bar["value"]) for bar in first["bars"]), abs=0.002)
+    number = first["card"]["id"]
+    assert first["more_url"] == f"/search/?q=coat&like={number}"
+    assert first["less_url"] == f"/search/?q=coat&unlike={number}"
+    assert '<details class="why">' in answer.text
+    assert '<details class="why" open>' in client.get(SEARCH, {"q": "coat", "explain": "1"}).text
+    assert client.get(first["less_url"]).context["results"][0]["card"]["id"] != number
+
+
+def test_nothing_is_explained_where_nothing_is_ranked(client: Client) -> None:
+    make_listing(title="Red coat")
+    (result,) = client.get(SEARCH).context["results"]
+    assert result["bars"] == []
+    assert result["more_url"]
+
+
+def test_a_thumb_is_kept_and_shown_again(client: Client) -> None:
+    listing = make_listing(title="Red coat")
+    key = client.get(SEARCH, {"q": "coat"}).context["query_key"]
+    client.post(f"{reverse('feedback:judge', args=[listing.pk])}?query={key}", {"thumb": "1"})
+    (result,) = client.get(SEARCH, {"q": "coat"}).context["results"]
+    assert result["card"]["thumb"] == 1
+    assert [bar["name"] for bar in result["bars"]] == ["words", "feedback", "freshness"]
+    (seen_by_others,) = Client().get(SEARCH, {"q": "coat"}).context["results"]
+    assert seen_by_others["card"]["thumb"] == 0
+
+
+def test_words_that_nothing_has_together_are_let_go_in_plain_sight(client: Client) -> None:
+    make_listing(title="Leather boots")
+    make_listing(title="Woollen boots")
+    make_listing(title="Leather belt")
+    answer = client.get(SEARCH, {"q": "leather woollen boots"})
+    assert "This is without “woollen”" in answer.context["relaxed"]["text"]
+    assert [result["card"]["title"] for result in answer.context["results"]] == ["Leather boots"]
+    strict = client.get(answer.context["relaxed"]["strict_url"])
+    assert strict.context["results"] == []
+    assert strict.context["relaxed"] is None
+
+
+def test_the_filter_that_leaves_nothing_is_let_go_in_plain_sight(client: Client) -> None:
+    make_listing(title="Leather boots", price="80")
+    make_listing(title="Leather belt", price="15")
+    answer = client.get(SEARCH, {"q": "boots", "max_price": "20", "condition": "good"})
+    assert answer.context["relaxed"]["text"] == "Nothing passes every filter. This is without: up to 20."
+    assert [result["card"]["title"] for result in answer.context["results"]] == ["Leather boots"]
+
+
+def test_what_people_are_shown_is_written_down(client: Client) -> None:
+    listing = make_listing(title="Red coat")
+    client.get(SEARCH, {"q": "Coat"})
+    client.get(API, {"q": "coat"})
+    client.get(SEARCH)
+    recorder().write()
+    rows = list(SearchLog.objects.order_by("pk").values("key", "text", "listing_ids", "total", "first_position"))
+    assert rows == [
+        {"key": "coat", "text": text, "listing_ids": [listing.pk], "total": 1, "first_position": 1}
+        for text in ("Coat", "coat")
+    ]
+
+
+def test_the_api_explains_by_parts_that_add_up_exactly(client: Client, work_done: Callable[[], None]) -> None:
+    seller = make_seller()
+    for number in range(6):
+        make_listing(seller, title=f"Coat {number}", colour=(200, 40 * number, 30))
+    work_done()
+    body = client.get(f"{API}?q=coat&like={Listing.objects.latest('pk').pk}&explain=1").json()
+    scores = [result["score"] for result in body["results"]]
+    assert scores == [sum(result["parts"].values()) for result in body["results"]]
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) > 1
+    assert tuple(body["results"][0]["parts"]) == FEATURES
+    assert body["relaxed"] is None
+    assert not body["looks_unanswered"]
+    assert "parts" not in client.get(API, {"q": "coat"}).json()["results"][0]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"crop": "0,0,2,1"},
+        {"crop": "x"},
+        {"balance": "101"},
+        {"like": "x"},
+        {"like": [str(number) for number in range(1, 12)]},
+        {"but": "x" * 101},
+        {"colour": "reddish"},
+        {"explain": "maybe"},
+        {"strict": "2"},
+    ],
+)
+def test_the_api_refuses_wishes_that_make_no_sense(client: Client, parameters: Any) -> None:
+    make_listing(title="a")
+    answer = client.get(API, parameters)
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"

@@ -15,7 +15,7 @@ from feira.shop.listings.models import Attribute, Listing
 from feira.shop.listings.selectors import ListingFilter
 from feira.shop.listings.services import ensure_attribute, ensure_choice, mark_sold
 from feira.shop.photos.models import Embedding, Photo
-from feira.shop.search import candidates, finding, matching, services
+from feira.shop.search import candidates, finding, matching, services, similarity
 from feira.shop.search.query import SearchQuery
 from feira.shop.search.selectors import PhotoNotFound, Searcher
 from feira.shop.search.services import SearchAnswer, search_listings, take_query_photo
@@ -264,8 +264,12 @@ def test_a_sold_listing_is_not_found_by_its_photo(colours: dict[str, Listing]) -
 
 
 def test_a_photo_search_costs_the_same_number_of_queries_whatever_there_is(
-    colours: dict[str, Listing], work_done: Callable[[], None], django_assert_num_queries: DjangoAssertNumQueries
+    colours: dict[str, Listing],
+    work_done: Callable[[], None],
+    django_assert_num_queries: DjangoAssertNumQueries,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(similarity, "SMALL_FRESH_FOR_S", 600)
     photo, browser = upload(RED)
     work_done()
     url = f"photo={photo.pk}"

@@ -43,10 +43,10 @@ class WordMatches:
 def match_words(
     words: Words, *, everything: QuerySet[Listing], passing: QuerySet[Listing], is_filtered: bool, is_strict: bool
 ) -> WordMatches:
-    """Find listings by words; at most 2 + 2 + `MOST_DROPPED` queries, 1 (2 with a filter) when the words are right.
+    """Find listings by words: 1 query (2 with a filter) when the words are right, at most 9 when nothing has them.
 
-    When nobody has the words, slips of the finger are corrected; when that does not help, the rarest words are dropped
-    one by one until something is found. A filter that leaves nothing is not the words' fault: they stay.
+    When nobody has the words, slips of the finger are corrected; when that does not help, rare words are dropped until
+    something is found, at most half of them. A filter that leaves nothing is not the words' fault: they stay.
 
     Args:
         is_strict: take the words as they stand.
@@ -77,15 +77,18 @@ def _relaxed(
     is_filtered: bool,
     typed: Words,
 ) -> WordMatches:
-    """Drop the rarest word until something is found; the words as typed when nothing is."""
-    kept, dropped = list(words.wanted), list[Term]()
-    while len(kept) > 1 and len(dropped) < MOST_DROPPED:
-        rarest = min(range(len(kept)), key=lambda place: (_frequency(kept[place], known.counts), -place))
-        dropped.append(kept.pop(rarest))
-        fewer = replace(words, wanted=tuple(kept))
+    """Drop one of the rarest words, or several of them, until something is found; else return the words as typed."""
+    wanted = words.wanted
+    by_rarity = sorted(range(len(wanted)), key=lambda place: (_frequency(wanted[place], known.counts), place))
+    # What has less than half of the words answers another question.
+    most = min(len(wanted) // 2, MOST_DROPPED)
+    alone = [{place} for place in by_rarity[:MOST_DROPPED]] if most else []
+    for dropped in [*alone, *(set(by_rarity[:count]) for count in range(2, most + 1))]:
+        fewer = replace(words, wanted=tuple(term for place, term in enumerate(wanted) if place not in dropped))
         if of_all := _best(everything, fewer):
             found = _best(passing, fewer) if is_filtered else of_all
-            return WordMatches(fewer, found, of_all, tuple(dropped), is_corrected=words != typed)
+            gone = tuple(wanted[place] for place in sorted(dropped))
+            return WordMatches(fewer, found, of_all, gone, is_corrected=words != typed)
     return WordMatches(typed)
 
 

@@ -204,7 +204,7 @@ def _relaxed(answer: SearchAnswer) -> dict[str, Any] | None:
         labels = ", ".join(filter_label(answer, param) for param in relaxed.filters)
         text = _("Nothing passes every filter. This is without: %(filters)s.") % {"filters": labels}
     elif not answer.has_words:
-        text = _("No listing says “%(words)s”. These look like it.") % {"words": answer.query.words.text}
+        text = _("No listing says “%(words)s”. These come nearest by their looks.") % {"words": answer.query.words.text}
     elif relaxed.words:
         words = ", ".join(f"“{word}”" for word in relaxed.words)
         text = _("No listing has all of these words. This is without %(words)s.") % {"words": words}
@@ -218,9 +218,9 @@ def _refine(answer: SearchAnswer) -> dict[str, Any] | None:
     query = answer.query
     if not query.has_examples:
         return None
-    wish = " ".join(filter(None, (query.but, query.without and f"{_('without')} {query.without}")))
+    away = _("without %(words)s") % {"words": query.without} if query.without else ""
     return {
-        "wish": wish,
+        "wish": f"{query.but} {away}".strip(),
         "kept": _kept(query.changed(but="", without="", balance=EVEN_BALANCE)),
         "balance": query.balance if answer.photo and query.words.wanted else None,
         "photo_url": reverse("search:query_photo", args=[answer.photo.id]) if answer.photo else None,
