@@ -50,8 +50,8 @@ def facets_of(found: QuerySet[Listing], passing: ListingFilter) -> list[Facet]:
     """
     return [
         _categories(found, passing),
-        _conditions(found, passing),
         _colours(found, passing),
+        _conditions(found, passing),
         *_attributes(found, passing),
     ]
 
