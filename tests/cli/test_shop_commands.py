@@ -162,3 +162,21 @@ def test_the_doctor_sees_a_shop_that_works_and_a_worker_that_is_missing() -> Non
     assert "feira worker" in found["workers"].advice
     assert examine_shop.examine_broker().level == "ok"
     assert examine_shop.examine_blobs().level == "ok"
+
+
+@pytest.mark.django_db
+def test_an_account_joins_and_leaves_a_team_by_name(call: Call) -> None:
+    account = Account.objects.create_user("a@example.com")
+    assert call(user.app, "team", "A@example.com", "ml TEAM").code == 0
+    assert Account.objects.get().has_perm("feedback.download_feedback")
+    assert call(user.app, "team", "a@example.com", "ML team", "--leave").code == 0
+    assert not account.groups.exists()
+
+
+@pytest.mark.django_db
+def test_unknown_teams_and_accounts_are_named(call: Call) -> None:
+    Account.objects.create_user("a@example.com")
+    refused = call(user.app, "team", "a@example.com", "Nobody")
+    assert refused.code == 1
+    assert "ML team" in refused.err
+    assert call(user.app, "team", "b@example.com", "ML team").code == 1

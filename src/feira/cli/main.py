@@ -18,7 +18,9 @@ COMMANDS = {
     "import": LazyCommand(
         "feira.cli.imports", "Import listings from a file or an image folder.", DATA, needs_shop=True
     ),
-    "user": LazyCommand("feira.cli.user", "Create accounts, list them, set passwords.", DATA, needs_shop=True),
+    "user": LazyCommand(
+        "feira.cli.user", "Create accounts, list them, set passwords, form teams.", DATA, needs_shop=True
+    ),
     "migrate": LazyCommand(
         "feira.cli.migrate", "Bring database and static files up to this version.", DATA, needs_shop=True
     ),

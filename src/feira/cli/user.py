@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -12,7 +13,7 @@ from feira.cli.console import say, show_json, show_table
 from feira.core.errors import Refused
 from feira.shop.accounts.models import Account
 
-app = typer.Typer(help="Create accounts, list them, set passwords.", no_args_is_help=True)
+app = typer.Typer(help="Create accounts, list them, set passwords, form teams.", no_args_is_help=True)
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="Address that the person signs in with.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin instead of asking.")]
@@ -66,6 +67,26 @@ def set_password(email: Email, password_stdin: FromStdin = False) -> None:
     account.set_password(ask_password(account, from_stdin=password_stdin))
     account.save(update_fields=["password"])
     say(f"Set the password of {account.email}.")
+
+
+@app.command(epilog="Example: [bold]feira user team ana@example.com 'ML team'[/].")
+def team(
+    email: Email,
+    name: Annotated[str, typer.Argument(metavar="TEAM", help="Name of the team, such as `ML team`.")],
+    leave: Annotated[bool, typer.Option("--leave", help="Take the account out of the team.")] = False,
+) -> None:
+    """Put an account into a team, whose permissions it gets."""
+    account, group = find(email), Group.objects.filter(name__iexact=name).first()
+    if account is None:
+        raise Refused(f"Nobody signs in as {email}. `feira user list` shows who does.")
+    if group is None:
+        known = ", ".join(Group.objects.order_by("name").values_list("name", flat=True)) or "none"
+        raise Refused(f"There is no team {name!r}. Known: {known}.")
+    if leave:
+        account.groups.remove(group)
+    else:
+        account.groups.add(group)
+    say(f"{account.email} is {'no longer' if leave else 'now'} in the team {group.name}.")
 
 
 def find(email: str) -> Account | None:
