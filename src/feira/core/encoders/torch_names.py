@@ -164,17 +164,21 @@ def open_named(name: str, *, threads: int = 1, device: Device = "auto") -> Named
 
 def _from_timm(timm: Any, model: str) -> Wrapped:
     network = timm.create_model(model, pretrained=True, num_classes=0)
-    said = timm.data.resolve_model_data_config(network)
     return Wrapped(
         sees=Sees(network, lambda network, pixels: network(pixels)),
-        pixels=_preparation(
-            side=said["input_size"][-1],
-            mean=said["mean"],
-            std=said["std"],
-            resize=said["interpolation"],
-            crop={"squash": "squash", "border": "pad"}.get(said.get("crop_mode", "center"), "centre square"),
-            share=said.get("crop_pct") or 1.0,
-        ),
+        pixels=timm_pixels(timm.data.resolve_model_data_config(network)),
+    )
+
+
+def timm_pixels(said: Mapping[str, Any]) -> Preparation:
+    """Return the preparation that a data configuration of timm describes."""
+    return _preparation(
+        side=said["input_size"][-1],
+        mean=said["mean"],
+        std=said["std"],
+        resize=said["interpolation"],
+        crop={"squash": "squash", "border": "pad"}.get(said.get("crop_mode", "center"), "centre square"),
+        share=said.get("crop_pct") or 1.0,
     )
 
 
