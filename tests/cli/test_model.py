@@ -43,14 +43,12 @@ def test_a_faulty_model_is_listed_with_its_fault_and_cannot_be_chosen(alone: Pat
 
 
 @needs_shared("models/mobilenet_v2")
-def test_a_model_is_shown_and_chosen(alone: Path, call: Call, settings_of: Give) -> None:
+def test_a_model_is_shown_and_whether_it_is_in_use(alone: Path, call: Call, settings_of: Give) -> None:
     settings_of(models_dir=SHARED / "models")
     shown = json.loads(call(model.app, "show", "mobilenet_v2", "--json").out)
     assert (shown["kind"], shown["dim"], shown["in_use"]) == ("onnx", 1280, False)
-    assert call(model.app, "use", "mobilenet_v2").code == 0
+    settings_of(encoder="mobilenet_v2")
     assert json.loads(call(model.app, "show", "mobilenet_v2", "--json").out)["in_use"] is True
-    settings_of(encoder="descriptors")
-    assert "FEIRA_ENCODER=descriptors goes before it" in call(model.app, "use", "mobilenet_v2").err
 
 
 def test_an_unknown_encoder_is_refused_with_those_there_are(alone: Path, call: Call) -> None:
@@ -63,7 +61,7 @@ def test_an_unknown_encoder_is_refused_with_those_there_are(alone: Path, call: C
 def test_without_engine_and_database_the_index_says_what_to_do(alone: Path, call: Call) -> None:
     said = call(index.app, "status")
     assert said.code == 1
-    assert said.err.splitlines()[-1].startswith("feira: The index log")
+    assert said.err.splitlines()[-1].startswith("feira: The database in")
     assert "feira migrate" in said.err
 
 
