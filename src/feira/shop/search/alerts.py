@@ -59,13 +59,14 @@ def look_for_finds(search: SavedSearch) -> list[int]:
         return []
     words = expanded(query.words)
     exact = text_index().having(fresh, words)
-    found = [] if query.has_photo else _ids(exact)
-    if query.has_photo or words.wanted:
+    found = [] if query.has_examples else _ids(exact)
+    if query.has_examples or words.wanted:
         try:
             answer = search_listings(query, Searcher(search.account), size=BEST, with_facets=False)
         except PhotoNotFound:
             return found
-        if not answer.is_photo_unanswered:
+        # What came only because something was let go of is not what the search was kept for.
+        if not (answer.is_photo_unanswered or answer.relaxed):
             found += _ids(fresh.filter(pk__in=[card["id"] for card in answer.cards]))
     return list(dict.fromkeys(found))[:MOST_NEW]
 
