@@ -1,12 +1,13 @@
 """`feira train`: teach the encoders that ship with Feira; needs the `torch` extra."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from feira.cli import train_align, train_words
-from feira.cli.console import progress, say
+from feira.cli.console import Advance, progress, say
 from feira.cli.training_extra import need_torch
 
 app = typer.Typer(help="Teach the encoders that ship with Feira.", no_args_is_help=True)
@@ -64,11 +65,14 @@ def encoder(
         processes=threads,
         threads=threads,
     )
-    with progress("views", 0) as advance:
+    with ExitStack() as shown:
+        advance: Advance | None = None
         seen = 0
 
-        def follow(done: int, _total: int) -> None:
-            nonlocal seen
+        def follow(done: int, total: int) -> None:
+            nonlocal advance, seen
+            if advance is None:  # how many there are is known only now
+                advance = shown.enter_context(progress("views", total))
             advance(done - seen)
             seen = done
 
