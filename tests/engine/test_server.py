@@ -13,6 +13,7 @@ import pytest
 from feira.core.encoders.descriptors import DescriptorEncoder
 from feira.core.errors import DimensionMismatch, EncoderChanged, EngineUnavailable, InvalidImage
 from feira.core.images.decode import decode_for_encoder
+from feira.core.photo_set import PhotoSet
 from feira.core.testing.photos import photo_bytes
 from feira.engine import wire
 from feira.engine.config import EngineConfig
@@ -56,6 +57,8 @@ def test_a_photo_is_encoded_indexed_and_found(
     assert [hits[0].photo_id for hits in found] == [11, 12, 13]
     assert found[0][0].score == pytest.approx(1.0, abs=0.01)
     ((only,),) = running.client.search(encoded.rows[0], 5, among=[13, 99])
+    assert only.photo_id == 13
+    ((only,),) = running.client.search(encoded.rows[0], 5, among=PhotoSet(range(13, 100_000)))
     assert only.photo_id == 13
     assert running.client.search(encoded.rows[:0], 5) == []
 

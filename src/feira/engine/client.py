@@ -19,6 +19,7 @@ from feira.core.errors import (
     InvalidImage,
     NoTextSide,
 )
+from feira.core.photo_set import PhotoSet, as_photo_set
 from feira.core.types import Hit, Matrix
 from feira.engine import wire
 from feira.engine.wire import EngineStatus, ServedStatus, Tag, Verification
@@ -162,14 +163,15 @@ class EngineClient:
         return self._post("/tags", request, wire.TagsReply).tags
 
     def search(
-        self, queries: Matrix, k: int, *, among: Sequence[int] | None = None, encoder_id: str | None = None
+        self, queries: Matrix, k: int, *, among: PhotoSet | Sequence[int] | None = None, encoder_id: str | None = None
     ) -> list[list[Hit]]:
         """Return the `k` best photos for each query, highest score first.
 
         Args:
             queries: shape (n, dim), float32; one vector of shape (dim,) counts as one query.
             k: at most 10,000; fewer hits come back only when fewer photos are there (or in `among`).
-            among: compare only these photos; unknown ids are ignored.
+            among: compare only these photos; unknown ids are ignored. Who asks often with the same ones makes the
+                `PhotoSet` once: a million ids travel as 125 kB.
             encoder_id: which encoder made the queries.
 
         Raises:
@@ -180,7 +182,7 @@ class EngineClient:
             vectors=wire.pack_rows(rows),
             dim=rows.shape[1],
             k=k,
-            among=None if among is None else wire.pack_ids(among),
+            among=None if among is None else as_photo_set(among).pack(),
             encoder_id=encoder_id,
         )
         return wire.unpack_hits(self._post("/search", request, wire.SearchReply))

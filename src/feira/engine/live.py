@@ -12,6 +12,7 @@ import numpy as np
 
 from feira.core.errors import SnapshotCorrupt
 from feira.core.index.snapshot import open_snapshot, write_snapshot
+from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 from feira.engine.log import ADD, PAGE, REMOVE, IndexLogSource, LogEntry, LogUnavailable
 from feira.engine.replay import AnyIndex, apply_entries, compare, replay, row_of
@@ -111,7 +112,9 @@ class LiveIndex:
         """Look at the log now rather than at the next poll."""
         self._wake.set()
 
-    def search(self, queries: Matrix, k: int, *, among: Sequence[int] | None = None) -> tuple[int, list[list[Hit]]]:
+    def search(
+        self, queries: Matrix, k: int, *, among: PhotoSet | Sequence[int] | None = None
+    ) -> tuple[int, list[list[Hit]]]:
         """Return a log entry that the answer surely covers, and the hits of each query.
 
         Raises:

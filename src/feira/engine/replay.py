@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from feira.core.index.exact import ExactIndex
-from feira.core.index.scalar import ScalarIndex
+from feira.core.index.base import CodedIndex
 from feira.core.types import Matrix
 from feira.engine.log import ADD, REMOVE, IndexLogSource, LogEntry
 from feira.engine.wire import Verification
 
-AnyIndex = ExactIndex | ScalarIndex
+AnyIndex = CodedIndex
 SAMPLE = 10
 
 logger = logging.getLogger(__name__)

@@ -27,6 +27,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from feira.core.errors import FeiraError
+from feira.core.photo_set import PhotoSet
 from feira.core.types import Matrix
 from feira.engine import wire
 from feira.engine.config import EngineConfig
@@ -127,7 +128,7 @@ class EngineApi:
         asked = decoded(await self._body(request), wire.SearchRequest)
         queries = _finite_rows(asked.vectors, asked.dim)
         try:
-            among = None if asked.among is None else wire.unpack_ids(asked.among)
+            among = None if asked.among is None else PhotoSet.unpack(asked.among)
         except ValueError as error:
             raise BadRequest(f"The photo ids are cut off: {error}.", status=422) from error
         if len(queries) * asked.k > MAX_HITS_PER_REQUEST:

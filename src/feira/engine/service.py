@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import feira
 from feira.core.errors import EncoderChanged, FeiraError
+from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 from feira.engine.batcher import Busy
 from feira.engine.config import EngineConfig
@@ -139,7 +140,7 @@ class Engine:
         return served.encoder_id, await asyncio.to_thread(served.tags, rows)
 
     async def search(
-        self, queries: Matrix, k: int, *, among: Sequence[int] | None, encoder_id: str | None
+        self, queries: Matrix, k: int, *, among: PhotoSet | None, encoder_id: str | None
     ) -> tuple[str, int, list[list[Hit]]]:
         """Return the encoder's id, the log entry the index had reached, and the hits of each query.
 

@@ -88,7 +88,7 @@ class TagsReply(msgspec.Struct, frozen=True):
 
 
 class SearchRequest(msgspec.Struct, frozen=True):
-    """Query vectors as float32 rows; `among` holds int64 photo ids."""
+    """Query vectors as float32 rows; `among` is a packed `PhotoSet`: a list of ids, or a bit per id."""
 
     vectors: bytes
     dim: Annotated[int, msgspec.Meta(gt=0)]
