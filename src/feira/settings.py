@@ -99,6 +99,9 @@ class Settings(BaseSettings):
         description="Name of the text encoder behind encoders that only know pictures: `words-v1` or a folder name in "
         "the models folder. Empty: `words-v1`, which is built in. A change asks for `feira train align`.",
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="What encoders calculate on. `auto`: a graphics card where ONNX Runtime can use one."
+    )
     engine_threads: int = Field(0, ge=0, description="Threads for encoding. 0: one per core.")
 
     # Feedback

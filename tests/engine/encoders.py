@@ -27,6 +27,19 @@ class NamedColours(HistogramEncoder):
         return self.encode_images([_picture(text) for text in texts])
 
 
+class WrongColours(NamedColours):
+    """Mistakes every colour for its opposite, in words."""
+
+    @property
+    def encoder_id(self) -> str:
+        """`wrong-colours`."""
+        return "wrong-colours"
+
+    def encode_texts(self, texts: Sequence[str]) -> Matrix:
+        """Return one unit-length float32 row per text."""
+        return self.encode_images([255 - _picture(text) for text in texts])
+
+
 def _picture(text: str) -> np.ndarray:
     named = [COLOURS[word] for word in text.lower().split() if word in COLOURS] or [COLOURS["white"]]
     return np.array([named], dtype=np.uint8)
@@ -43,7 +56,7 @@ class Brightness:
         return unit_rows(np.hstack([light, 1 - light, 0 * light + 0.1]), count=len(images), dim=3, encoder_id="b")
 
 
-def open_test_encoder(name: str, *, models_dir: Path, threads: int) -> Encoder:
+def open_test_encoder(name: str, *, models_dir: Path, threads: int, device: str = "auto") -> Encoder:
     """Open one of the encoders above by its id; `models_dir / "altered"` names those that fail their check."""
     altered = models_dir / "altered"
     if altered.is_file() and name in altered.read_text().split():

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from feira.core.encoders.descriptors import DescriptorEncoder
 from feira.core.encoders.onnx import OnnxEncoder
+from feira.core.encoders.sessions import Device
 from feira.core.errors import ManifestError, Misconfigured
 from feira.core.testing.photos import photo_pixels
 from feira.engine import database, log
@@ -115,3 +117,14 @@ def test_the_log_cannot_be_written_through_its_reader(sqlite_tables: object, tmp
         reader.rows("INSERT INTO photos_indexlogentry VALUES (1, 1, 1)")
     assert source.head() == 0
     source.close()
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is a GPU")
+@needs_shared("models/mobilenet_v2/model.json")
+def test_a_graphics_card_is_used_where_there_is_one_and_never_needed() -> None:
+    devices: tuple[Device, ...] = ("auto", "cpu")
+    for device in devices:
+        assert open_encoder("mobilenet_v2", models_dir=SHARED / "models", device=device).dim == 1280
+    with pytest.raises(Misconfigured, match="onnxruntime-gpu"):
+        open_encoder("mobilenet_v2", models_dir=SHARED / "models", device="cuda")
+    assert config_from_settings(Settings(device="cpu")).device == "cpu"

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from feira.engine.database import LogUnavailable
 from feira.engine.roster import open_roster
@@ -22,6 +23,7 @@ class EngineConfig:
         database_url: `sqlite:///path` or `postgres://…`; read only.
         snapshots_dir: may be deleted at any time, which costs a replay.
         text_model: the text encoder behind encoders that only know pictures; empty for the built-in one.
+        device: what encoders calculate on; `auto` takes a graphics card where their runtime can use one.
         threads: lanes that encode side by side, one batch each.
         max_queue: images that may wait or be encoded at once; more are refused with 503.
         max_batch: most images in one call of the encoder.
@@ -39,6 +41,7 @@ class EngineConfig:
     database_url: str
     snapshots_dir: Path
     text_model: str = ""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 1
     max_queue: int = 512
     max_batch: int = 16
@@ -60,6 +63,7 @@ def config_from_settings(settings: Settings) -> EngineConfig:
         database_url=settings.resolved_database_url(),
         snapshots_dir=settings.snapshots_dir(),
         text_model=settings.text_model,
+        device=settings.device,
         threads=settings.engine_threads or os.cpu_count() or 1,
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from feira.core.encoders.heads import HEADS_NAME, Heads
 from feira.core.encoders.protocol import Encoder, TextEncoder
+from feira.core.encoders.sessions import Device
 from feira.core.errors import DimensionMismatch, ManifestError, NoTextSide
 from feira.core.index.scalar import ScalarIndex
 from feira.core.learning.priors import files_of
@@ -232,7 +233,7 @@ def heads_of(encoder: Encoder, name: str, *, models_dir: Path) -> Heads | None:
 class OpenEncoder(Protocol):
     """Opens an encoder by name, as `feira.engine.registry.open_encoder` does."""
 
-    def __call__(self, name: str, *, models_dir: Path, threads: int) -> Encoder:
+    def __call__(self, name: str, *, models_dir: Path, threads: int, device: Device) -> Encoder:
         """Return a ready encoder."""
 
 
@@ -243,7 +244,7 @@ def load_encoder(name: str, config: EngineConfig, open_encoder: OpenEncoder) -> 
         Misconfigured: there is no such encoder.
         ManifestError: the model's folder is incomplete or altered.
     """
-    encoder = open_encoder(name, models_dir=config.models_dir, threads=1)
+    encoder = open_encoder(name, models_dir=config.models_dir, threads=1, device=config.device)
     # The first call allocates and plans; nobody should wait for that.
     size = encoder.input_size
     encoder.encode_images([np.linspace(0, 255, size * size * 3).astype(np.uint8).reshape(size, size, 3)])
