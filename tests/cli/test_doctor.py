@@ -64,6 +64,7 @@ def test_a_data_folder_that_is_a_file_is_a_failure(feira: Call, tmp_path: Path) 
     ("name", "value", "shown"),
     [
         ("secret_key", "anything", "***"),
+        ("hub_token", "hf_anything", "***"),
         (
             "database_url",
             "postgres://shop:pw@host:5432/db?sslmode=require",

@@ -101,8 +101,8 @@ def settings_given(settings: Settings) -> list[str]:
 
 
 def masked(name: str, value: str) -> str:
-    """Hide a key, and the password in an address."""
-    if name == "secret_key":
+    """Hide a key or token, and the password in an address."""
+    if name in {"secret_key", "hub_token"}:
         return "***"
     try:
         parts = urlsplit(value)
