@@ -59,12 +59,12 @@ def run(data: Path, teacher: Path, out: Path, *, recipe: WordsRecipe, threads: i
         ManifestError: the teacher's folder is incomplete or altered.
     """
     out.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
     encoder = SentenceEncoder(teacher, threads=threads)
     words = teacher_words(teacher / "tokenizer.json")
     texts = all_texts(data, words, phrases=recipe.phrases, seed=recipe.seed)
     say(f"{len(texts)} texts")
     targets = _answers(texts, encoder, out, say)
+    started = time.monotonic()
     content = train_words(texts, targets, words, recipe, teacher_id=encoder.text_id, say=say)
     (out / FILE).write_bytes(content)
     trained = WordsEncoder(content)
@@ -142,12 +142,12 @@ def _card(
     return f"""# {words.text_id}
 
 The text encoder that ships with Feira: {words.vocabulary:,} words and {recipe.buckets:,} buckets of pieces, each
-a row of {recipe.dim} numbers in four bits, {size:.1f} MB of rows. A text is the sum of its words; a word outside of the
+a row of {recipe.dim} numbers in four bits, {size:.1f} MB of rows before they are packed. A text is the sum of its words; a word outside of the
 table is the sum of its pieces of three to five letters, and a signature of its own.
 
 - **Made by**
   `feira train words --data ../shared/data --teacher ../shared/models/minilm --out DIR --seed {recipe.seed}`,
-  {minutes:.0f} minutes on a busy machine with two cores; weights trained from these texts and the teacher's answers.
+  {minutes:.0f} minutes of fitting on one core of a busy machine, after the teacher had read the texts, which took longer.
 - **Teacher** {teacher.text_id} ({teacher.manifest.licence}); none of its weights are in the table.
 - **Texts** {texts:,}: titles and attributes of training products, names and keywords of training stickers, titles and
   descriptions of drawn things, sentences of clothing reviews, class names, the teacher's vocabulary word by word, and
