@@ -64,6 +64,7 @@ def open_test_encoder(name: str, *, models_dir: Path, threads: int, device: str 
     known: dict[str, Callable[[], Encoder]] = {
         "histogram-64": HistogramEncoder,
         "named-colours": NamedColours,
+        "wrong-colours": WrongColours,
         "brightness": Brightness,
     }
     if name not in known:

@@ -5,7 +5,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from feira.core.errors import EngineUnavailable
 from feira.engine.client import ServedStatus
-from feira.shop.jobs import services as jobs
 from feira.shop.photos import comparison, swap
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Embedding, IndexLogHead, Photo, ServedEncoder
@@ -39,9 +38,9 @@ def run_backfill(row: ServedEncoder, progress: Progress) -> str:
     unreadable = _see_all(row, served, progress)
     if not _goes_on(row):
         return _state_of(row)
-    jobs.announce("photos.encoder_backfilled", {"encoder_id": row.encoder_id})
     progress(row.done, row.total, "comparing")
     _wait_for_index(row.encoder_id)
+    comparison.prepare(row.encoder_id)
     live = roster().live
     report = comparison.compare(live.encoder_id, row.encoder_id) if live is not None else {}
     is_worse = comparison.is_worse(report)

@@ -1,7 +1,7 @@
 """How a candidate's answers differ from those of the live encoder, measured before it takes over.
 
-Photos are compared here. Apps above know of queries and what people said about them: they add parts of their own with
-`compares`.
+Photos are compared here. Apps above know of words, queries and what people said about them: they make the candidate
+ready with `prepares`, and add parts of their own to the comparison with `compares`.
 """
 
 import random
@@ -22,8 +22,27 @@ QUERIES_AT_ONCE = 50
 # Called with the live encoder's id and the candidate's; None when there is nothing to compare. A part may say
 # `"worse": True`: then nobody switches without being asked.
 Part = Callable[[str, str], dict[str, Any] | None]
+# Called with the candidate's id.
+Preparation = Callable[[str], None]
 
 _parts: dict[str, Part] = {}
+_preparations: list[Preparation] = []
+
+
+def prepares(preparation: Preparation) -> Preparation:
+    """Call this once a candidate has seen every photo, before it is compared."""
+    _preparations.append(preparation)
+    return preparation
+
+
+def prepare(candidate_id: str) -> None:
+    """Let every app do what the candidate needs from it.
+
+    Raises:
+        EngineUnavailable: the candidate does not answer now.
+    """
+    for preparation in _preparations:
+        preparation(candidate_id)
 
 
 def compares(name: str) -> Callable[[Part], Part]:

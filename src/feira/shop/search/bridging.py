@@ -87,17 +87,23 @@ class _Pairs:
         return np.array(self.texts, dtype=np.float32), np.array(self.images, dtype=np.float32)
 
 
-def refit_bridge(*, seed: int = 0) -> Refit:
-    """Fit a bridge for the live encoder to what the shop holds, and let it serve if the gate finds it better.
+def refit_bridge(*, encoder_id: str = "", seed: int = 0) -> Refit:
+    """Fit a bridge for an encoder to what the shop holds, and let it serve if the gate finds it better.
 
     Photos are streamed; memory does not grow with their number.
 
+    Args:
+        encoder_id: one that the engine serves; the live one when empty.
+
     Raises:
-        EngineUnavailable: the engine does not answer; nothing was kept.
+        EngineUnavailable: the engine does not answer, or does not serve the encoder; nothing was kept.
     """
     client = engine()
     status = client.status()
-    encoder_id = status.encoder_id
+    encoder_id = encoder_id or status.encoder_id
+    name = next((one.name for one in status.encoders if one.encoder_id == encoder_id), None)
+    if name is None:
+        raise EngineUnavailable(f"The engine does not serve {encoder_id} now. It is tried again later.")
     try:
         text_id = client.embed_texts(["word"], bulk=True).text_id
     except NoTextSide as error:
@@ -109,7 +115,7 @@ def refit_bridge(*, seed: int = 0) -> Refit:
         return Refit(None, serves=False, reason=reason, queries=counted)
     said = _add_feedback(sums, encoder_id=encoder_id, text_id=text_id)
     prior = prior_between(
-        read_prior(status.encoder, models_dir=load_settings().resolved_models_dir()),
+        read_prior(name, models_dir=load_settings().resolved_models_dir()),
         encoder_id=encoder_id,
         text_id=text_id,
     )

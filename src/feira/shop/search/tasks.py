@@ -10,7 +10,11 @@ from feira.shop.jobs import services as jobs
 from feira.shop.jobs.periodic import periodic
 from feira.shop.jobs.registry import job
 from feira.shop.jobs.running import RunningJob
-from feira.shop.search import alerts, bridging
+from feira.shop.search import (
+    alerts,
+    bridging,
+    encoder_swap,  # noqa: F401 - takes part in changes of the encoder by being there
+)
 from feira.shop.search.models import SavedSearch
 
 
