@@ -8,6 +8,7 @@ import typer
 
 from feira.cli.clone import find_clone
 from feira.cli.console import progress, say, show_json, show_table
+from feira.cli.evaluate_all import everything, show
 from feira.cli.evaluate_colours import colours
 from feira.cli.evaluate_words import as_rows, words_measured
 from feira.core.errors import FeiraError, Refused
@@ -100,6 +101,33 @@ def words(
             f"{row['encoder']} with {row['words']}, taught by {row['taught_by']}" for row in rows
         ):
             say(taught)
+
+
+@app.command("all", epilog="Example: [bold]feira evaluate all --data ../shared/data --models ../shared/models[/]")
+def evaluate_all(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Holds clothing, fashion-products, stickers and photos.")],
+    *,
+    encoder: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="May be given again.  [default: every usable one]")
+    ] = None,
+    text: Annotated[
+        str, typer.Option(metavar="NAME", help="What reads the words of encoders that only see.")
+    ] = BUILTIN_TEXT_MODEL,
+    models: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR, else ../shared/models]"),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores for one encoder.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Measure everything on what was kept from training: what looks alike, words, feedback, colours."""
+    models_dir = (models or default_models_dir()).resolve()
+    names = encoder or usable_encoders(models_dir)
+    figures = everything(names, data, models_dir=models_dir, text_model=text, threads=threads)
+    if json:
+        show_json(figures)
+    else:
+        show(figures)
 
 
 def _short(value: object) -> object:

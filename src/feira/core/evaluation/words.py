@@ -47,6 +47,8 @@ def measure_titles(products: Sequence[Product], images: Matrix, read: Reads) -> 
 def measure_attributes(products: Sequence[Product], images: Matrix, read: Reads) -> list[Measure]:
     """Ask for a colour and a kind: in the titles only, by pictures only, and by both fused."""
     wanted = attribute_queries(products)
+    if not wanted:
+        return []
     queries, relevant = list(wanted), list(wanted.values())
     by_titles = ranked_by_titles(queries, [product.title for product in products])
     by_pictures = ranked_by_pictures(read(queries), images)
@@ -98,6 +100,8 @@ def measure_composed(products: Sequence[Product], images: Matrix, read: Reads) -
     """Ask for “like this photo, but …”: by the photo alone, by words alone, and by the photo changed by words."""
     measures = []
     for task, swaps in (("other colour", colour_swaps(products)), ("other kind", kind_swaps(products))):
+        if not swaps:
+            continue
         photos = images[[swap.source for swap in swaps]]
         new, old, kept = (
             _read_once(read, texts) for texts in zip(*((swap.new, swap.old, swap.kept) for swap in swaps), strict=True)
