@@ -31,7 +31,7 @@ def test_parts_add_up_to_the_score_exactly_in_any_order_and_through_json(
 @given(matrices, weights)
 def test_a_part_is_the_product_of_feature_and_weight(features: np.ndarray, chosen: Weights) -> None:
     expected = features.astype(np.float64) * chosen.row()
-    assert np.abs(parts(features, chosen) - expected).max(initial=0) <= 2.0**-16
+    assert np.abs(parts(features, chosen) - expected).max(initial=0) <= 2.0**-18
 
 
 @given(weights)

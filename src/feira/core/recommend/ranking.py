@@ -1,9 +1,9 @@
 """The order of search results: a weighted sum of named features, so that the explanation is the score itself.
 
 A feature says how well one listing answers in one respect; a weight says how much that respect counts. The score is
-Σ weight · feature, and each product is a *part*. Parts are rounded to multiples of 2⁻¹⁶: a float32 holds such numbers
-exactly up to 256, and so it does every sum of them. The parts of a listing therefore add up to its score to the last
-bit, in any order of addition and also after a detour through JSON.
+Σ weight · feature, and each product is a *part*. Parts are rounded to multiples of 2⁻¹⁸: a float32 holds such numbers
+exactly up to 64, and seven parts of at most 4 stay below, so every sum of them is exact as well. The parts of a listing
+therefore add up to its score to the last bit, in any order of addition and also after a detour through JSON.
 """
 
 import json
@@ -21,7 +21,7 @@ FEATURES = ("words", "picture", "tags", "feedback", "freshness", "popularity", "
 SIGNED = frozenset({"feedback", "rule"})
 
 LEAST, MOST = 0.0, 4.0
-STEP = 2.0**-16
+STEP = 2.0**-18
 FORMAT = "feira-query-ranker-1"
 
 FeatureMatrix = NDArray[np.float32]

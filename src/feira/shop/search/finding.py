@@ -25,8 +25,10 @@ from feira.shop.search.text_index import text_index
 from feira.shop.search.words import Words
 
 MOST_RANKED = 1_000
-# What nobody calls by the words has to look like them more than five of six photos do.
+# What nobody calls by the words has to look like them more than five of six photos do; of what a filter leaves, the
+# best few need only be better than chance, because it may leave none of those.
 LEAST_DEVIATIONS = 1.0
+BEST_OF_FILTERED = 24
 
 log = structlog.get_logger(__name__)
 
@@ -133,8 +135,13 @@ def _admitted(asked: Asked, by_looks: ByLooks) -> ByLooks:
     sure = set(asked.matches.passing)
     alike = np.zeros(len(pool), bool)
     if not asked.query.is_strict:
-        alike = near.deviations()[:, -1] >= LEAST_DEVIATIONS
-        sure |= {pk for row in nearest.passing[:-1] for pk, _score in row}
+        deviations = near.deviations()[:, -1]
+        alike = deviations >= LEAST_DEVIATIONS
+        *rows, by_words = nearest.passing
+        sure |= {pk for row in rows for pk, _score in row}
+        if asked.is_filtered and not asked.matches.passing:
+            best = {pk for pk, _score in by_words[:BEST_OF_FILTERED]}
+            alike |= (deviations >= 0) & np.array([pk in best for pk in pool], bool)
     kept = alike | np.array([pk in sure for pk in pool], bool)
     return ByLooks(nearest, [pk for pk, is_kept in zip(pool, kept, strict=True) if is_kept], near.only(kept))
 

@@ -55,7 +55,9 @@ class Similarity:
 
     def likeness(self, shares: Sequence[float]) -> NDArray[np.float32]:
         """Return one number from 0 to 1 per listing, 0 without a photo; rows count by their shares."""
-        each = 1 / (1 + np.exp(MIDDLE - self.deviations()))
+        beyond = self.deviations() - MIDDLE
+        # Not the usual logistic curve: that is flat where near copies of a photo have to be told apart.
+        each = 0.5 + 0.5 * beyond / (1 + np.abs(beyond))
         together: NDArray[np.float32] = (each @ np.asarray(shares, np.float32)).astype(np.float32)
         return np.nan_to_num(together, nan=0.0)
 
