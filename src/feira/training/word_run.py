@@ -141,13 +141,14 @@ def _card(
     settings = "\n".join(f"| {name} | {value} |" for name, value in asdict(recipe).items())
     return f"""# {words.text_id}
 
-The text encoder that ships with Feira: {words.vocabulary:,} words and {recipe.buckets:,} buckets of pieces, each
-a row of {recipe.dim} numbers in four bits, {size:.1f} MB of rows before they are packed. A text is the sum of its words; a word outside of the
-table is the sum of its pieces of three to five letters, and a signature of its own.
+The text encoder that ships with Feira: {words.vocabulary:,} words and {recipe.buckets:,} buckets of pieces, each a
+row of {recipe.dim} numbers in four bits, {size:.1f} MB of rows before they are packed. A text is the sum of its words; a word
+outside of the table is the sum of its pieces of three to five letters, and a signature of its own.
 
 - **Made by**
   `feira train words --data ../shared/data --teacher ../shared/models/minilm --out DIR --seed {recipe.seed}`,
-  {minutes:.0f} minutes of fitting on one core of a busy machine, after the teacher had read the texts, which took longer.
+  {minutes:.0f} minutes of fitting on one core of a busy machine, after the teacher had read the texts, which took
+  longer.
 - **Teacher** {teacher.text_id} ({teacher.manifest.licence}); none of its weights are in the table.
 - **Texts** {texts:,}: titles and attributes of training products, names and keywords of training stickers, titles and
   descriptions of drawn things, sentences of clothing reviews, class names, the teacher's vocabulary word by word, and
