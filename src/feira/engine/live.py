@@ -6,19 +6,27 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from feira.core.errors import SnapshotCorrupt
-from feira.core.index.snapshot import open_snapshot, write_snapshot
+from feira.core.index.inverted import InvertedIndex
+from feira.core.index.scalar import ScalarIndex
+from feira.core.index.snapshot import open_snapshot, snapshot_bytes, write_snapshot
+from feira.core.learning.pca import Projection
 from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 from feira.engine.log import ADD, PAGE, REMOVE, IndexLogSource, LogEntry, LogUnavailable
-from feira.engine.replay import AnyIndex, apply_entries, compare, replay, row_of
-from feira.engine.wire import Verification
+from feira.engine.parts import OpenParts
+from feira.engine.replay import AnyIndex, LogGapError, apply_entries, compare, fill, replay, row_of
+from feira.engine.shaping import LISTS_FROM, Build, Building, Built, IndexSetting, Shape
+from feira.engine.wire import IndexFacts, Verification
 
 LONGEST_BACK_OFF_S = 5.0
+VERIFY_PATIENCE_S = 60.0
+TRY_AGAIN_S = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -29,28 +37,43 @@ class LiveIndex:
     A snapshot that is corrupt, of another encoder or of another database costs a replay, never a wrong answer. While
     the database cannot be read, the index serves what it has and asks again, ever more rarely.
 
+    The index takes the shape that suits it: beyond a size it gets inverted lists, and it is built anew when another
+    projection comes into force or the catalogue has moved away from its lists. That is done beside the one that
+    serves, in another thread, and switched to in one step.
+
     Args:
         encoder_id: whose embeddings are read; each encoder has a snapshot of its own below `snapshots_dir`.
-        make_index: an empty index.
+        make_index: an empty index, with the projection that is given, if any.
         open_source: a new reader of the log; each thread that reads takes its own.
+        setting, lists_from, open_parts: see `Shape`.
+        check_every_s: seconds between two looks whether memory still holds what was put there.
     """
 
     def __init__(
         self,
         *,
         encoder_id: str,
-        make_index: Callable[[], AnyIndex],
+        make_index: Callable[[Projection | None], AnyIndex],
         open_source: Callable[[], IndexLogSource],
         snapshots_dir: Path,
         poll_s: float = 0.2,
         snapshot_every_s: float = 60.0,
         snapshot_every_changes: int = 5_000,
+        setting: IndexSetting = "auto",
+        lists_from: int = LISTS_FROM,
+        open_parts: OpenParts | None = None,
+        check_every_s: float = 600.0,
     ) -> None:
         self._encoder_id, self._make_index, self._open_source = encoder_id, make_index, open_source
         self._root = snapshots_dir / re.sub(r"[^\w.-]", "_", encoder_id)
         self._poll_s = poll_s
         self._snapshot_every_s, self._snapshot_every_changes = snapshot_every_s, snapshot_every_changes
-        self._index = make_index()
+        self._shape = Shape(setting, encoder_id=encoder_id, open_parts=open_parts, lists_from=lists_from)
+        self._building: Building | None = None
+        self._improve_after = 0.0
+        self._check_every_s, self._checked_at = check_every_s, time.monotonic()
+        self._compact_wanted = threading.Event()
+        self._index = make_index(None)
         self._applying = threading.Lock()  # held while index and seq change together
         self._seq = 0
         self._anchor: LogEntry | None = None  # the last entry applied, None when only its number is known
@@ -58,6 +81,7 @@ class LiveIndex:
         self._fault = ""
         self._snapshot_seq = self._snapshot_tried = 0
         self._snapshot_at = time.monotonic()
+        self._snapshot_took_s = 0.0
         self._snapshot_due, self._snapshot_wanted = False, True
         self._caught_up = threading.Event()
         self._stopping = threading.Event()
@@ -130,15 +154,50 @@ class LiveIndex:
             LogUnavailable: the log cannot be read now.
         """
         started = time.monotonic()
-        source, rebuilt = self._open_source(), self._make_index()
+        source, projection = self._open_source(), self._index.coding.projection
+        rebuilt = self._make_index(projection)
         try:
             # The long part runs beside the follower, the last entries while it waits.
-            last = replay(rebuilt, source, after=0, upto=self._seq)
+            last = fill(rebuilt, source)
+            reached = last.seq if last else 0
+            self.nudge()
+            while self._seq < reached and time.monotonic() - started < VERIFY_PATIENCE_S and not self._fault:
+                time.sleep(0.01)
             with self._applying:
-                replay(rebuilt, source, after=last.seq if last else 0, upto=self._seq)
+                replay(rebuilt, source, after=reached, upto=self._seq)
                 return compare(self._index, rebuilt, seq=self._seq, seconds=time.monotonic() - started)
+        except LogGapError as error:
+            raise LogUnavailable("The index log was shortened meanwhile. Try again.") from error
         finally:
             source.close()
+
+    def compact(self, timeout_s: float = 600.0) -> bool:
+        """Write a snapshot and open it: exactly as much memory as is needed. Return whether it was done in time."""
+        self._compact_wanted.set()
+        self.nudge()
+        deadline = time.monotonic() + timeout_s
+        while self._compact_wanted.is_set() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return not self._compact_wanted.is_set()
+
+    def facts(self) -> IndexFacts:
+        """Return what kind of index this is and what it takes; from any thread."""
+        index, photos = self._index, max(len(self._index), 1)
+        projection = index.coding.projection
+        memory, disk = index.memory_bytes(), snapshot_bytes(self._root)
+        inverted = index if isinstance(index, InvertedIndex) else None
+        return IndexFacts(
+            kind=index.kind,
+            dim=index.coding.width,
+            projection=projection.version if projection else "",
+            lists=inverted.lists if inverted else 0,
+            recall=inverted.measured_recall if inverted else 1.0,
+            memory_bytes=memory,
+            memory_bytes_per_photo=round(memory / photos, 1),
+            disk_bytes=disk,
+            disk_bytes_per_photo=round(disk / photos, 1),
+            building=self._building is not None,
+        )
 
     # The follower's thread.
 
@@ -150,6 +209,8 @@ class LiveIndex:
             self._wake.clear()
             try:
                 more = self._read_on(source)
+                if not more:
+                    self._improve(source)
             except Exception as error:  # a follower that died unseen would stay behind for ever
                 if str(error) != self._fault:
                     # Only a database that is away is expected; of anything else the log gets the whole story.
@@ -165,6 +226,8 @@ class LiveIndex:
             self._store(at_leisure=True)
             if not more:
                 self._wake.wait(self._poll_s)
+        self._give_up_building()
+        self._shape.close()
         source.close()
         self._store(at_leisure=False)
 
@@ -174,9 +237,13 @@ class LiveIndex:
         page = source.read(max(self._seq - 1, 0), limit=PAGE)
         if self._seq:
             if not page or not self._is_ours(page[0]):
+                logger.warning("The log no longer holds entry %d as it was applied; rebuilding.", self._seq)
                 self._rebuild(source)
                 return True
             page = page[1:]
+        elif page and page[0].seq > 1:
+            self._rebuild(source)  # the log's beginning was deleted long ago
+            return True
         if page:
             with self._applying:
                 apply_entries(self._index, page)
@@ -200,9 +267,8 @@ class LiveIndex:
         if entry.op == ADD and row is not None:
             if entry.photo_id not in self._index:
                 return False
-            alone = self._make_index()
-            alone.add([entry.photo_id], row[np.newaxis])
-            if not np.array_equal(alone.vectors([entry.photo_id]), self._index.vectors([entry.photo_id])):
+            code = self._index.coding.encode(row[np.newaxis])
+            if not np.array_equal(code, self._index.codes([entry.photo_id])):
                 return False
         if entry.op == REMOVE and entry.photo_id in self._index:
             return False
@@ -211,12 +277,88 @@ class LiveIndex:
 
     def _rebuild(self, source: IndexLogSource) -> None:
         """Build a new index beside the present one and switch."""
-        logger.warning("The log no longer holds entry %d as it was applied; rebuilding the index.", self._seq)
-        fresh, head = self._make_index(), source.head()
-        last = replay(fresh, source, after=0, upto=head, go_on=lambda: not self._stopping.is_set())
+        self._give_up_building()
+        fresh = self._make_index(self._shape.projection(self._index.dim))
+        last = fill(fresh, source, go_on=lambda: not self._stopping.is_set())
+        if self._stopping.is_set():
+            return
         with self._applying:
             self._index, self._seq, self._anchor = fresh, last.seq if last else 0, last
         self._snapshot_due = True
+
+    def _improve(self, source: IndexLogSource) -> None:
+        """Take over what was built beside this index, or begin to, when something else would suit better."""
+        now = time.monotonic()
+        if self._compact_wanted.is_set():
+            self._tighten()
+        elif self._building is not None:
+            self._take_over(self._building, source)
+        elif now - self._checked_at >= self._check_every_s:
+            self._checked_at = now
+            if not self._index.is_intact():
+                logger.error("The index of %s changed in memory by itself; rebuilding it.", self._encoder_id)
+                self._rebuild(source)
+        elif now >= self._improve_after and (build := self._better()) is not None:
+            self._building = Building(build)
+
+    def _better(self) -> Build | None:
+        """Return how to build what would suit better than the present index, None when nothing would."""
+        index, since, projection = self._index, self._seq, self._shape.projection(self._index.dim)
+        if not isinstance(index, ScalarIndex | InvertedIndex):
+            return None
+        kind = self._shape.kind(index)
+        if projection is not None and projection.version != version_of(index):
+            return partial(self._built_anew, projection, kind)
+        if kind == ScalarIndex.kind and index.kind != kind:
+            return lambda go_on: (ScalarIndex.copied(index, go_on=go_on), since)
+        if kind == InvertedIndex.kind and (
+            index.kind != kind or (isinstance(index, InvertedIndex) and index.is_stale())
+        ):
+            return lambda go_on: (InvertedIndex.retrained(index, go_on=go_on), since)
+        return None
+
+    def _built_anew(self, projection: Projection, kind: str, go_on: Callable[[], bool]) -> Built:
+        """Build an index from the database, in the builder's thread."""
+        source, fresh = self._open_source(), self._make_index(projection)
+        try:
+            last = fill(fresh, source, go_on=go_on)
+        finally:
+            source.close()
+        return InvertedIndex.retrained(
+            fresh, go_on=go_on
+        ) if kind == InvertedIndex.kind else fresh, last.seq if last else 0
+
+    def _take_over(self, building: Building, source: IndexLogSource) -> None:
+        """Switch to an index that is built, once it has caught up."""
+        if not building.is_done:
+            return
+        if building.built is None:
+            self._building, self._improve_after = None, time.monotonic() + TRY_AGAIN_S
+            return
+        index, since = building.built
+        if since > self._seq:
+            return  # it knows entries that the follower has yet to read
+        self._building = None
+        try:
+            replay(index, source, after=since, upto=self._seq)
+        except LogGapError:
+            return
+        with self._applying:
+            self._index = index
+        self._snapshot_due = True
+        logger.info("The index of %s is %s now, %d photos.", self._encoder_id, index.kind, len(index))
+
+    def _tighten(self) -> None:
+        self._snapshot_due = True
+        self._store(at_leisure=False)
+        if self._snapshot_seq == self._seq and not self._snapshot_due:
+            self._open_snapshot()
+        self._compact_wanted.clear()
+
+    def _give_up_building(self) -> None:
+        if self._building is not None:
+            self._building.stop()
+            self._building = None
 
     def _open_snapshot(self) -> None:
         try:
@@ -239,10 +381,13 @@ class LiveIndex:
         """Write a snapshot when one is due; a full disk is no reason to stop serving."""
         if not self._snapshot_due or not self._snapshot_wanted:
             return
-        old_enough = time.monotonic() - self._snapshot_at >= self._snapshot_every_s
+        waited_s = time.monotonic() - self._snapshot_at
+        old_enough = waited_s >= self._snapshot_every_s
         # A long first replay writes by the clock only, not every few thousand entries.
         large_enough = self.caught_up and abs(self._seq - self._snapshot_tried) >= self._snapshot_every_changes
-        if at_leisure and not old_enough and not large_enough:
+        # What takes long to write is written seldom: a twentieth of the time at most.
+        affordable = waited_s >= 20 * self._snapshot_took_s
+        if at_leisure and not (affordable and (old_enough or large_enough)):
             return
         self._snapshot_at, self._snapshot_tried = time.monotonic(), self._seq
         try:
@@ -251,3 +396,10 @@ class LiveIndex:
             logger.warning("The index snapshot cannot be written to %s: %s.", self._root, error)
         else:
             self._snapshot_seq, self._snapshot_due = self._seq, False
+            self._snapshot_took_s = time.monotonic() - self._snapshot_at
+
+
+def version_of(index: AnyIndex) -> str:
+    """Return the version of the index's projection, empty when it has none."""
+    projection = index.coding.projection
+    return projection.version if projection else ""

@@ -6,6 +6,9 @@ The contract with the shop, which writes these tables:
   gaps and become visible in their order, so whoever has read up to `seq` has missed nothing before it.
 - `photos_embedding(photo_id, encoder_id, vector)`: float16 little-endian bytes, committed no later than the log entry
   that needs them and never changed without a new entry.
+- The oldest entries may be deleted, the last one never. Whoever needs one that is gone reads what is searchable from
+  `photos_photo(id, searchable)` instead, and then the entries since: both say the same, because they are written
+  together.
 """
 
 from dataclasses import dataclass
@@ -26,6 +29,12 @@ LEFT JOIN photos_embedding e ON e.photo_id = l.photo_id AND e.encoder_id = {0}
 WHERE l.seq > {0} ORDER BY l.seq LIMIT {0}
 """
 SELECT_HEAD = "SELECT COALESCE(MAX(seq), 0) FROM photos_indexlogentry"
+SELECT_FIRST = "SELECT COALESCE(MIN(seq), 0) FROM photos_indexlogentry"
+SELECT_SEARCHABLE = """
+SELECT p.id, e.vector FROM photos_photo p
+JOIN photos_embedding e ON e.photo_id = p.id AND e.encoder_id = {0}
+WHERE p.searchable AND p.id > {0} ORDER BY p.id LIMIT {0}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,14 @@ class IndexLogSource(Protocol):
     def head(self) -> int:
         """Return the last sequence number, 0 while the log is empty."""
 
+    def first(self) -> int:
+        """Return the oldest sequence number that is still there, 0 while the log is empty."""
+
     def read(self, after: int, *, limit: int = PAGE) -> list[LogEntry]:
         """Return up to `limit` entries with `seq > after`, ascending."""
+
+    def searchable(self, after_photo: int, *, limit: int = PAGE) -> list[tuple[int, bytes]]:
+        """Return up to `limit` searchable photos with a higher id and their float16 bytes, by id."""
 
     def close(self) -> None:
         """Let go of the connection; the next call opens one again."""
@@ -69,6 +84,17 @@ class IndexLog:
     def head(self) -> int:
         """See IndexLogSource."""
         return int(self._database.rows(SELECT_HEAD)[0][0])
+
+    def first(self) -> int:
+        """See IndexLogSource."""
+        return int(self._database.rows(SELECT_FIRST)[0][0])
+
+    def searchable(self, after_photo: int, *, limit: int = PAGE) -> list[tuple[int, bytes]]:
+        """See IndexLogSource."""
+        return [
+            (int(row[0]), bytes(row[1]))
+            for row in self._database.rows(SELECT_SEARCHABLE, (self._encoder_id, after_photo, limit))
+        ]
 
     def read(self, after: int, *, limit: int = PAGE) -> list[LogEntry]:
         """See IndexLogSource."""

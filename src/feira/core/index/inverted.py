@@ -66,6 +66,7 @@ class InvertedIndex(CodedIndex):
         self._probes = Probes(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
         self._trained_on, self._trained_nearness = 0, 0.0
         self._changes, self._newcomers, self._newcomers_nearness = 0, 0, 0.0
+        self._measured_recall = 1.0
 
     # Training.
 
@@ -88,7 +89,8 @@ class InvertedIndex(CodedIndex):
         made = cls(source.dim, source.coding.projection)
         wanted = lists or lists_for(len(ids))
         _present, sample = source.codes_present(sample_of(ids, training_size(wanted)))
-        if len(sample) < wanted or not go_on():
+        wanted = min(wanted, len(sample))
+        if wanted == 0 or not go_on():
             return made
         made._settle(train_centroids(made._bytes, sample, wanted).grid)
         numbers, nearness = made._centroids.assign(sample)
@@ -100,6 +102,8 @@ class InvertedIndex(CodedIndex):
             made.add_codes(*source.codes_present(ids[start : start + ROWS_AT_ONCE]))
         made._trained_on, made._changes, made._newcomers, made._newcomers_nearness = len(made), 0, 0, 0.0
         made._measure(go_on)
+        if go_on():
+            made._measured_recall = made.recall(queries=_MEASURED_QUERIES // 2)
         return made
 
     def is_stale(self) -> bool:
@@ -108,6 +112,16 @@ class InvertedIndex(CodedIndex):
             return True
         strangers = self._newcomers >= max(10_000, self._trained_on // 10)
         return strangers and self._newcomers_nearness / self._newcomers < 0.8 * self._trained_nearness
+
+    @property
+    def lists(self) -> int:
+        """How many lists there are."""
+        return len(self._centroids)
+
+    @property
+    def measured_recall(self) -> float:
+        """The share of the true ten nearest that was found when the lists were placed."""
+        return self._measured_recall
 
     def recall(self, *, k: int = 10, queries: int = 100) -> float:
         """Return the share of the true `k` nearest that a search finds, for photos of the catalogue as queries."""
@@ -188,7 +202,14 @@ class InvertedIndex(CodedIndex):
             "probe_depths": self._probes.depths,
             "probe_counts": self._probes.counts,
             "trained": np.array(
-                [self._trained_on, self._trained_nearness, self._changes, self._newcomers, self._newcomers_nearness]
+                [
+                    self._trained_on,
+                    self._trained_nearness,
+                    self._changes,
+                    self._newcomers,
+                    self._newcomers_nearness,
+                    self._measured_recall,
+                ]
             ),
         }
 
@@ -203,7 +224,10 @@ class InvertedIndex(CodedIndex):
             part = slice(start, start + ROWS_AT_ONCE)
             self._lists.append(ids[part], np.ascontiguousarray(codes[part]), numbers[part])
         self._probes = Probes(extras["probe_depths"], extras["probe_counts"])
-        trained_on, self._trained_nearness, changes, newcomers, self._newcomers_nearness = extras["trained"].tolist()
+        if extras["trained"].shape != (6,):
+            raise SnapshotCorrupt("The lists of the stored index say nothing of their training; delete it to rebuild.")
+        trained_on, self._trained_nearness, changes, newcomers, *measured = extras["trained"].tolist()
+        self._newcomers_nearness, self._measured_recall = measured
         self._trained_on, self._changes, self._newcomers = int(trained_on), int(changes), int(newcomers)
 
     # Searching.

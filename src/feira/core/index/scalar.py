@@ -1,11 +1,12 @@
 """The shop's index up to some 200,000 photos: one byte per coordinate, every photo compared, nothing to train."""
 
+from collections.abc import Callable
 from typing import Any
 
 import faiss
 import numpy as np
 
-from feira.core.index.base import Extras, Ids, sorted_hits
+from feira.core.index.base import ROWS_AT_ONCE, CodedIndex, Extras, Ids, sorted_hits
 from feira.core.index.coding import ByteCoding, Codes
 from feira.core.index.dense import DenseIndex, Slots
 from feira.core.index.threads import use_threads_for
@@ -33,6 +34,16 @@ class ScalarIndex(DenseIndex):
         self._bytes = ByteCoding(dim, projection)
         super().__init__(self._bytes)
         self._flat = self._bytes.empty_table()
+
+    @classmethod
+    def copied(cls, source: CodedIndex, *, go_on: Callable[[], bool] = lambda: True) -> "ScalarIndex":
+        """Return an index of what `source` holds; see `InvertedIndex.retrained` for a source that changes meanwhile."""
+        made, ids = cls(source.dim, source.coding.projection), source.id_array()
+        for start in range(0, len(ids), ROWS_AT_ONCE):
+            if not go_on():
+                break
+            made.add_codes(*source.codes_present(ids[start : start + ROWS_AT_ONCE]))
+        return made
 
     def _append_codes(self, codes: Codes) -> None:
         self._flat.add_sa_codes(np.ascontiguousarray(codes))
