@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from feira import __version__
 from feira.engine.hub.config import HubConfig
 from feira.engine.hub.errors import Offline, PullFailed
 
@@ -67,7 +68,8 @@ class Transfer:
 
     def __init__(self, config: HubConfig, *, sleep: Sleep = time.sleep) -> None:
         self._config, self._sleep = config, sleep
-        self._client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False, headers={"Accept-Encoding": "identity"})
+        headers = {"Accept-Encoding": "identity", "User-Agent": f"feira/{__version__}"}
+        self._client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False, headers=headers)
 
     def close(self) -> None:
         """Close the connections."""
