@@ -1,4 +1,4 @@
-"""The finished model folder: weights, heads, manifest, and the figures that its card tells."""
+"""The finished model folder: weights, heads, prior bridge, manifest, and the figures that its card tells."""
 
 import hashlib
 import json
@@ -14,7 +14,9 @@ from feira.core.encoders.heads import HEADS_NAME
 from feira.core.encoders.manifest import MANIFEST_NAME
 from feira.core.encoders.onnx import OnnxEncoder
 from feira.core.encoders.protocol import Encoder
+from feira.core.encoders.words.encoder import builtin_words
 from feira.core.evaluation.similar import evaluate_similar
+from feira.core.learning.priors import PRIOR_NAME
 from feira.core.types import Matrix
 from feira.training.examination import neighbour_marks
 from feira.training.export import INPUT_NAME, OUTPUT_NAME, Agreement, export
@@ -22,6 +24,7 @@ from feira.training.heads import Score, fit_heads, score_heads
 from feira.training.loop import Say, Training
 from feira.training.network import Eye
 from feira.training.photos import TrainingPhoto
+from feira.training.prior import prior_of
 from feira.training.recipe import Recipe
 from feira.training.views import PhotoFacts, opened
 
@@ -62,7 +65,9 @@ def finish(
     test: tuple[Path, Path] | None = None,
     say: Say | None = None,
 ) -> Figures:
-    """Export the best weights, fit the heads on the exported encoder's own embeddings, write the manifest, measure.
+    """Export the best weights, fit heads and prior bridge on the exported encoder's own embeddings, and measure.
+
+    The manifest does not list the prior: it belongs to the built-in words too, and names both in itself.
 
     Args:
         photos: the training photos, validation photos among them.
@@ -86,6 +91,7 @@ def finish(
     rows = encode(encoder, photos)
     heads = fit_heads(rows, facts, encoder_id=encoder.encoder_id)
     (out / HEADS_NAME).write_bytes(heads.pack())
+    (out / PRIOR_NAME).write_bytes(prior_of(encoder.encoder_id, photos, rows, builtin_words()))
     others = [_facts(photo, is_validation=True) for photo in held_out]
     other_rows = encode(encoder, held_out)
     # Products and stickers are scored on what is held out, clothing and drawn things on their validation photos.
@@ -102,7 +108,7 @@ def finish(
         "heads": {head: round(score.accuracy, 4) for head, score in scores.items()},
     }
     _write_manifest(out, eye, recipe, name=name, metrics=metrics)
-    sizes = {path.name: path.stat().st_size for path in (out / WEIGHTS_NAME, out / HEADS_NAME)}
+    sizes = {path.name: path.stat().st_size for path in (out / WEIGHTS_NAME, out / HEADS_NAME, out / PRIOR_NAME)}
     return Figures(agreement, scores, marks, similar, sizes)
 
 
