@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from importlib import import_module
 from itertools import islice
 from tempfile import TemporaryFile
@@ -14,13 +13,14 @@ import orjson
 from feira.core.errors import FeiraError
 from feira.shop.feedback.statistics import ListingFigures, Period, QueryFigures
 
+# The texts come first, for the sake of `_safe`.
 COLUMNS = (
     "query",
     "key",
+    "title",
     "searches",
     "without_results",
     "listing_id",
-    "title",
     "positive",
     "negative",
     "agreement",
@@ -31,7 +31,7 @@ COLUMNS = (
     "examined",
     "weighted_ctr",
 )
-_TEXTS = frozenset({"query", "key", "title"})
+TEXTS = 3
 _WHOLE = frozenset({"searches", "without_results", "listing_id", "positive", "negative", "shown", "clicked"})
 ROWS_AT_ONCE = 2_000
 _CHUNK = 64 * 1024
@@ -78,17 +78,12 @@ def as_csv(found: Iterable[QueryFigures]) -> Iterator[bytes]:
     A text that a spreadsheet would take for a formula gets an apostrophe in front: titles and queries come from anyone.
     """
     rows = _rows(found)
-    first = True
-    while some := list(islice(rows, ROWS_AT_ONCE)):
+    head: list[tuple[Any, ...]] = [COLUMNS]
+    while some := [*head, *islice(rows, ROWS_AT_ONCE)]:
         out = io.StringIO()
-        writer = csv.DictWriter(out, COLUMNS)
-        if first:
-            writer.writeheader()
-        writer.writerows({name: _safe(value) for name, value in row.items()} for row in some)
+        csv.writer(out).writerows((*map(_safe, row[:TEXTS]), *row[TEXTS:]) for row in some)
         yield out.getvalue().encode()
-        first = False
-    if first:
-        yield (",".join(COLUMNS) + "\r\n").encode()
+        head = []
 
 
 def as_parquet(found: Iterable[QueryFigures]) -> Iterator[bytes]:
@@ -103,47 +98,46 @@ def as_parquet(found: Iterable[QueryFigures]) -> Iterator[bytes]:
         raise FormatUnavailable(
             "Parquet needs the extra `parquet` (pyarrow) on the server. Ask for CSV or JSON, or install feira[parquet]."
         ) from error
-    kinds = {
-        name: pa.string() if name in _TEXTS else pa.int64() if name in _WHOLE else pa.float64() for name in COLUMNS
-    }
-    schema = pa.schema([pa.field(name, kind) for name, kind in kinds.items()])
+    kinds = [pa.string()] * TEXTS + [pa.int64() if name in _WHOLE else pa.float64() for name in COLUMNS[TEXTS:]]
+    schema = pa.schema([pa.field(name, kind) for name, kind in zip(COLUMNS, kinds, strict=True)])
     return _written(pa, pq, schema, _rows(found))
 
 
-def _written(pa: Any, pq: Any, schema: Any, rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+def _written(pa: Any, pq: Any, schema: Any, rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
     with TemporaryFile() as file:
         with pq.ParquetWriter(file, schema) as writer:
             while some := list(islice(rows, ROWS_AT_ONCE)):
-                writer.write_table(pa.Table.from_pylist(some, schema))
+                writer.write_table(pa.Table.from_arrays(list(map(list, zip(*some, strict=True))), schema=schema))
         file.seek(0)
         while chunk := file.read(_CHUNK):
             yield chunk
 
 
-def _rows(found: Iterable[QueryFigures]) -> Iterator[dict[str, Any]]:
-    nothing = dict.fromkeys(COLUMNS)
+def _rows(found: Iterable[QueryFigures]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows in the order of `COLUMNS`."""
     for query in found:
-        common = {
-            "query": query.text,
-            "key": query.key,
-            "searches": query.searches,
-            "without_results": query.without_results,
-        }
         if not query.listings:
-            yield {**nothing, **common}
+            nothing = (None,) * (len(COLUMNS) - 5)
+            yield query.text, query.key, None, query.searches, query.without_results, *nothing
         for each in query.listings:
-            yield {**common, **_listing_body(each)}
+            figures = _listing_body(each)
+            title = figures.pop("title")
+            yield query.text, query.key, title, query.searches, query.without_results, *figures.values()
 
 
 def _listing_body(each: ListingFigures) -> dict[str, Any]:
-    plain = asdict(each)
-    del plain["positions"]
+    """Return a listing's figures; after the title in the order of `COLUMNS`."""
     return {
-        **plain,
+        "title": each.title,
+        "listing_id": each.listing_id,
+        "positive": each.positive,
+        "negative": each.negative,
         "agreement": _rounded(each.agreement),
-        "examined": _rounded(each.examined),
+        "shown": each.shown,
+        "clicked": each.clicked,
         "mean_position": _rounded(each.mean_position),
         "ctr": _rounded(each.ctr),
+        "examined": _rounded(each.examined),
         "weighted_ctr": _rounded(each.weighted_ctr),
     }
 

@@ -16,7 +16,7 @@ from feira.shop.photos.selectors import Visitor
 DAY_S = 86_400.0
 MOST_NEAR = 50
 MOST_CANDIDATES = 200
-MOST_VOTES = 5_000
+MOST_VOTES = 2_000
 
 
 def signal_for(key: str, *, now: datetime | None = None) -> dict[int, float]:

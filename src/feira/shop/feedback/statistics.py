@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from feira.shop.feedback.models import Click, Judgement, SearchLog
 from feira.shop.listings.models import Listing
 
 KEYS_AT_ONCE = 100
+MOST_TITLES = 100_000
 _LISTINGS_AT_ONCE = 500
 
 _Row = TypeVar("_Row", bound=Model)
@@ -103,6 +105,7 @@ class QueryFigures:
         return _share(sum(max(each.positive, each.negative) for each in self.listings), self.positive + self.negative)
 
 
+@lru_cache(maxsize=4_096)
 def examination(position: int) -> float:
     """Return how likely a result at this place (from 1) is looked at.
 
@@ -117,8 +120,9 @@ def query_figures(period: Period, *, key: str | None = None) -> Iterator[QueryFi
 
     One query is yielded even if nothing happened. A hundred queries are read at a time.
     """
+    titles: dict[int, str] = {}
     if key is not None:
-        yield from _figures([key], period)
+        yield from _figures([key], period, titles)
         return
     searched = period.of(SearchLog.objects.order_by()).values_list("key")
     clicked = period.of(Click.objects.order_by()).values_list("key")
@@ -126,10 +130,10 @@ def query_figures(period: Period, *, key: str | None = None) -> Iterator[QueryFi
     keys = searched.union(clicked, judged).order_by("key")
     found = (row[0] for row in keys.iterator(chunk_size=2_000))
     while some := list(islice(found, KEYS_AT_ONCE)):
-        yield from _figures(some, period)
+        yield from _figures(some, period, titles)
 
 
-def _figures(keys: Sequence[str], period: Period) -> list[QueryFigures]:
+def _figures(keys: Sequence[str], period: Period, titles: dict[int, str]) -> list[QueryFigures]:
     figures = {key: QueryFigures(key) for key in keys}
     by_listing: dict[str, dict[int, ListingFigures]] = {key: {} for key in keys}
 
@@ -160,22 +164,25 @@ def _figures(keys: Sequence[str], period: Period) -> list[QueryFigures]:
         each.positive += count if value > 0 else 0
         each.negative += count if value < 0 else 0
         figures[key].text = figures[key].text or text
-    _name(by_listing)
+    _name(by_listing, titles)
     for key in keys:
         figures[key].listings = [by_listing[key][pk] for pk in sorted(by_listing[key])]
     return [figures[key] for key in keys]
 
 
-def _name(by_listing: dict[str, dict[int, ListingFigures]]) -> None:
-    """Write the titles of the listings that are still there."""
-    numbers = sorted({pk for listings in by_listing.values() for pk in listings})
-    titles: dict[int, str] = {}
-    for start in range(0, len(numbers), _LISTINGS_AT_ONCE):
-        some = numbers[start : start + _LISTINGS_AT_ONCE]
-        titles |= dict(Listing.objects.filter(pk__in=some).order_by().values_list("pk", "title"))
+def _name(by_listing: dict[str, dict[int, ListingFigures]], titles: dict[int, str]) -> None:
+    """Write the titles of the listings that are still there; `titles` keeps some of them from batch to batch."""
+    numbers = {pk for listings in by_listing.values() for pk in listings}
+    if len(titles) > MOST_TITLES:
+        titles.clear()
+    unknown = sorted(numbers - titles.keys())
+    for start in range(0, len(unknown), _LISTINGS_AT_ONCE):
+        some = unknown[start : start + _LISTINGS_AT_ONCE]
+        titles.update(dict.fromkeys(some, ""))
+        titles.update(Listing.objects.filter(pk__in=some).order_by().values_list("pk", "title"))
     for listings in by_listing.values():
         for pk, each in listings.items():
-            each.title = titles.get(pk, "")
+            each.title = titles[pk]
 
 
 def _share(part: float, whole: float) -> float | None:
