@@ -71,3 +71,25 @@ def test_the_first_stop_leads_past_the_bar(visit: Visitors) -> None:
     tab_to(page, ".skip-link")
     page.keyboard.press("Enter")
     expect(page.locator("#content")).to_be_focused()
+
+
+def test_a_colour_is_chosen_a_second_added_and_one_left_with_the_keyboard_alone(visit: Visitors) -> None:
+    page = visit("/search/")
+    everything = page.locator(".results__count").inner_text()
+    tab_to(page, ".swatch-choice")
+    # Colours are read out by name, with how many there are.
+    first = page.evaluate("document.activeElement.innerText").split()
+    assert first[0].isalpha()
+    assert first[-1].isdigit()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search/?colour=*")
+    chosen = page.locator(".swatch-choice[aria-current='true']")
+    expect(chosen).to_have_count(1)
+    assert page.locator(".results__count").inner_text() != everything
+    tab_to(page, ".swatch-choice:not([aria-current])")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search/?colour=*&colour=*")
+    expect(chosen).to_have_count(2)
+    # The choice just made keeps the focus, so that it can be taken back at once.
+    page.keyboard.press("Enter")
+    expect(chosen).to_have_count(1)
