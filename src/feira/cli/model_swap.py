@@ -7,6 +7,7 @@ from django.db import DatabaseError
 
 from feira.cli.console import say, show_json, show_table
 from feira.cli.first_encoder import settle_encoder
+from feira.cli.index import client
 from feira.cli.model_cards import card_named
 from feira.core.errors import Refused
 from feira.engine.config import choose_encoder
@@ -55,14 +56,14 @@ def use(
 @app.command("switch", epilog="Example: [bold]feira model switch[/] after [bold]feira model use NAME --ask[/].")
 def switch_over() -> None:
     """Let the encoder that is ready take over, in one step; the one before is kept for the way back."""
-    row = swaps.switch()
+    row = swaps.switch(client())
     say(f"{row.name} is live; engines follow within a second. `feira model roll-back` goes back.")
 
 
 @app.command("roll-back", epilog="Example: [bold]feira model roll-back[/]. Called again it goes forward.")
 def roll_back() -> None:
     """Go back to the encoder before, at once: it has seen what came meanwhile."""
-    row = swaps.roll_back()
+    row = swaps.roll_back(client())
     say(f"{row.name} is live again; engines follow within a second.")
 
 

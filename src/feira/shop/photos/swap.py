@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from feira.core.errors import EngineUnavailable, Refused
+from feira.engine.client import EngineClient
 from feira.shop.jobs import services as jobs
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Photo, ServedEncoder
@@ -123,15 +124,18 @@ def mark_ready(row: ServedEncoder, *, report: dict[str, Any], note: str) -> bool
     return True
 
 
-def switch() -> ServedEncoder:
+def switch(engines: EngineClient | None = None) -> ServedEncoder:
     """Let the candidate answer from now on; the encoder that was live is kept for the way back.
+
+    Args:
+        engines: that have to hold its index; those of the settings when None.
 
     Raises:
         Refused: no candidate is ready.
         EngineUnavailable: an engine does not hold its index yet; nothing has changed.
     """
     row = _candidate_in(State.READY, "No encoder is ready to take over", lock=False)
-    _check_engines_hold(row)
+    _check_held(row, engines or engine())
     with transaction.atomic():
         now = locked_roster()
         if now.candidate is None or now.candidate.pk != row.pk or now.candidate.state != State.READY:
@@ -141,15 +145,18 @@ def switch() -> ServedEncoder:
         return _exchange(now, now.candidate)
 
 
-def roll_back() -> ServedEncoder:
+def roll_back(engines: EngineClient | None = None) -> ServedEncoder:
     """Let the encoder before the live one answer again, at once; called again it goes forward.
+
+    Args:
+        engines: as for `switch`.
 
     Raises:
         Refused: there is none.
         EngineUnavailable: an engine does not hold its index; nothing has changed.
     """
     row = _previous_of(lock=False)
-    _check_engines_hold(row)
+    _check_held(row, engines or engine())
     with transaction.atomic():
         now = locked_roster()
         if now.previous is None or now.previous.pk != row.pk:
@@ -180,8 +187,8 @@ def _exchange(now: Roster, coming: ServedEncoder) -> ServedEncoder:
     return _moved(coming, State.LIVE)
 
 
-def _check_engines_hold(row: ServedEncoder) -> None:
-    for status in engine().statuses():
+def _check_held(row: ServedEncoder, engines: EngineClient) -> None:
+    for status in engines.statuses():
         held = next((one for one in status.encoders if one.encoder_id == row.encoder_id), None)
         if held is None or not held.ready:
             reason = status.refused.get(row.name, "It is loading or following the index log; try again soon.")
