@@ -1,5 +1,7 @@
 """Queries that mean nearly the same hear of each other's judgements, without a search ever asking a text encoder."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from feira.shop.feedback.models import JudgedQuery, NearQuery
 from feira.shop.feedback.people import Person
 from feira.shop.feedback.selectors import signal_for
 from feira.shop.feedback.services import judge, record_search
+from feira.shop.jobs import services as jobs
 from tests.factories import make_listing
 
 ADA = Person(None, "ada", "home")
@@ -60,3 +63,21 @@ def test_links_are_of_near_vectors_only_and_never_between_contraries() -> None:
 def test_without_judgements_nobody_is_asked() -> None:
     record_search(key=query_key("boots"), text="boots", listing_ids=[], total=0, took_ms=1, person=ADA)
     assert meaning.find_near_queries() is None
+
+
+def test_another_word_for_the_same_hears_of_it_once_the_job_has_run(work_done: Callable[[], None]) -> None:
+    listing = make_listing()
+    for text in ("sofa", "laptop bag"):
+        judge(key=query_key(text), text=text, listing_id=listing.pk, value=1, person=ADA)
+    for text in ("couch", "teapot"):
+        record_search(key=query_key(text), text=text, listing_ids=[], total=0, took_ms=1, person=ADA)
+    assert signal_for("couch") == {}
+
+    work_done()
+
+    assert 0 < signal_for("couch")[listing.pk] < signal_for("sofa")[listing.pk]
+    assert signal_for("teapot") == {}
+    assert all(row.text_id and row.vector for row in JudgedQuery.objects.all())
+    jobs.submit("feedback.link_near_queries", {}, key="all")
+    work_done()
+    assert signal_for("couch")  # doing it again changes nothing

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from feira.core.recommend.votes import Vote, nearness, signal
@@ -78,16 +78,15 @@ def own_judgements(person: Person, key: str, listing_ids: Collection[int]) -> di
     return dict(said.values_list("listing_id", "value"))
 
 
-def judged_pairs(*, since: datetime | None = None) -> dict[str, dict[int, float]]:
+def judged_pairs() -> dict[str, dict[int, float]]:
     """Return for each judged query its listings with the mean of what people said, oldest query first.
 
     Of one person's opinions there is one; what cancels out to 0 is left out. For training and evaluation: it reads
     all judgements.
     """
-    rows = Judgement.objects.filter(at__gte=since) if since else Judgement.objects.all()
     sums: dict[str, dict[int, list[int]]] = {}
-    columns = rows.order_by("query_id", "listing_id").values_list(F("query__key"), "listing_id", "value")
-    for key, listing_id, value in columns.iterator(chunk_size=2_000):
+    rows = Judgement.objects.order_by("query_id", "listing_id").values_list("query__key", "listing_id", "value")
+    for key, listing_id, value in rows.iterator(chunk_size=2_000):
         sums.setdefault(key, {}).setdefault(listing_id, []).append(value)
     return {
         key: means

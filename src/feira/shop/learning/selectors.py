@@ -2,11 +2,7 @@
 
 from django.db.models import QuerySet
 
-from feira.shop.accounts.models import Account
 from feira.shop.learning.models import Decision, LearnedPart
-from feira.shop.photos.selectors import Visitor
-
-PERMISSION = "learning.decide_learnedpart"
 
 
 def live_part(part: str, about: str = "") -> LearnedPart | None:
@@ -18,16 +14,6 @@ def live_version(part: str, about: str = "") -> int:
     """Return the number of the version that serves, 0 for none: cheap enough to ask before using a kept copy."""
     live = LearnedPart.objects.filter(part=part, about=about, state=LearnedPart.State.LIVE)
     return live.values_list("version", flat=True).first() or 0
-
-
-def may_see_learned_parts(visitor: Visitor) -> bool:
-    """Tell whether this visitor may read what was learned and how it was judged: staff who may view the rows."""
-    return isinstance(visitor, Account) and visitor.is_staff and visitor.has_perm("learning.view_learnedpart")
-
-
-def may_decide(visitor: Visitor) -> bool:
-    """Tell whether this visitor may let a part serve or take it back."""
-    return isinstance(visitor, Account) and visitor.is_staff and visitor.has_perm(PERMISSION)
 
 
 def learned_parts() -> QuerySet[LearnedPart]:
