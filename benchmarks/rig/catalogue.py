@@ -31,6 +31,7 @@ from feira.shop.photos.models import Embedding, IndexLogEntry, IndexLogHead, Pho
 GROUP = 50
 GROUPS_AT_ONCE = 40
 SELLERS = 12
+LOG_AT_ONCE = 50_000
 # How far the members of a group lie from its centre: two of them have a cosine of about 0.8, two others about 0.
 SPREAD = 0.5
 
@@ -55,6 +56,22 @@ def grow(count: int, encoder_id: str, dim: int) -> int:
         _add(range(start, min(start + GROUP * GROUPS_AT_ONCE, count)), ground, encoder_id, dim)
     refresh_statistics()  # which the beat of a running shop does
     return Listing.objects.count()
+
+
+def log_alone(count: int, encoder_id: str, last: str) -> int:
+    """Write an index log of `count` additions, and the embedding (float16, as hex) of the last photo alone.
+
+    For engines that open a snapshot of the rest: the others are neither photos nor embeddings here.
+    """
+    for start in range(0, count, LOG_AT_ONCE):
+        numbers = range(start + 1, min(start + LOG_AT_ONCE, count) + 1)
+        IndexLogEntry.objects.bulk_create([IndexLogEntry(seq=n, op=IndexLogEntry.ADD, photo_id=n) for n in numbers])
+    IndexLogHead.objects.update_or_create(pk=1, defaults={"seq": count})
+    photo = _photo(count)
+    photo.pk = count
+    photo.save(force_insert=True)
+    Embedding.objects.create(photo=photo, encoder_id=encoder_id, vector=bytes.fromhex(last))
+    return count
 
 
 def group_rows(group: int, dim: int, *, members: int = GROUP, seed: int = 0) -> Matrix:

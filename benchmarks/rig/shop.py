@@ -19,7 +19,8 @@ from typing import Any, Self
 from feira.cli.running import RunningShop, read_running
 from feira.cli.supervisor import answers
 from feira.cli.up import FEIRA, free_ports
-from feira.settings import ENV_PREFIX
+from feira.engine.client import EngineClient
+from feira.settings import ENV_PREFIX, Settings
 from rig.processes import PROC, command_of, cpu_s, family_of, pss_mb
 
 START_S = 90.0
@@ -87,6 +88,35 @@ class Shop:
         command = [*FEIRA, "engine", "--port", url.rpartition(":")[2]]
         self._processes["engine"] = process = _Process(command, self.environment)
         process.wait_until(lambda: answers(f"{url}/readyz"), START_S)
+
+    def engine_alone(self, encoder: str, **terms: Any) -> EngineClient:
+        """Start one more engine on this shop's database; return a client of it once it has caught up.
+
+        Args:
+            terms: fields of `feira.engine.config.EngineConfig`.
+        """
+        (port,) = free_ports(1)
+        settings = self.settings()
+        facts = {
+            "encoder": encoder,
+            "models_dir": str(settings.resolved_models_dir()),
+            "database_url": settings.resolved_database_url(),
+            "snapshots_dir": str(self.folder / f"index-{port}"),
+            "threads": os.cpu_count() or 1,
+            "port": port,
+            **terms,
+        }
+        command = [sys.executable, "-m", "rig.engine_alone", json.dumps(facts)]
+        self._processes[f"engine at {port}"] = process = _Process(command, self.environment)
+        client = EngineClient(f"http://127.0.0.1:{port}", timeout_s=120.0)
+        process.wait_until(lambda: answers(f"{client.url}/readyz"), START_S)
+        return client
+
+    def settings(self) -> Settings:
+        """Return the settings that this shop's processes see."""
+        fields = Settings.model_fields
+        named = {name: self.environment.get(f"{ENV_PREFIX}{name.upper()}") for name in fields}
+        return Settings.model_validate({name: value for name, value in named.items() if value is not None})
 
     def running(self) -> RunningShop:
         """Return what `feira up` looks after."""

@@ -91,3 +91,18 @@ def test_pages_bear_a_load(folder: Path) -> None:
     }
     assert {"web", "engine", "worker", "beat", "together"} <= set(memory)
     assert all(memory.values())
+
+
+@pytest.mark.system
+def test_photos_go_through_the_engine_in_every_way(folder: Path) -> None:
+    report = report_of("encoding", folder)
+    assert [row["way"] for row in report["tables"]["Photos per second"]][:2] == ["bare loop", "engine in bulk"]
+    assert all(row["least"] > 0 for row in report["tables"]["Photos per second"])
+    assert all(ratio > 0 for ratio in report["ratios"].values())
+
+
+@pytest.mark.system
+def test_an_engine_starts_from_a_snapshot_of_made_up_vectors(folder: Path) -> None:
+    report = report_of("start_up", folder)
+    table = report["tables"]["From the start of the process to the first answer"]
+    assert [row["shop"] for row in table] == ["empty", "full"]
