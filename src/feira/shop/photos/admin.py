@@ -5,7 +5,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from feira.shop.photos.models import Photo
+from feira.shop.jobs.admin import ReadOnlyAdmin
+from feira.shop.photos.models import Photo, ServedEncoder
 from feira.shop.photos.selectors import rendition_url
 
 
@@ -53,3 +54,11 @@ class PhotoAdmin(admin.ModelAdmin[Photo]):
     def has_delete_permission(self, _request: HttpRequest, _photo: Photo | None = None) -> bool:
         """A photo leaves the index by its listing being taken down; deleting the row would leave it there."""
         return False
+
+
+@admin.register(ServedEncoder)
+class ServedEncoderAdmin(ReadOnlyAdmin):
+    """Which encoders serve, come and were; `feira model` moves them, for engines have to agree."""
+
+    list_display = ("name", "encoder_id", "state", "done", "total", "created_at", "switched_at", "note")
+    ordering = ("-pk",)
