@@ -66,7 +66,7 @@ class TestTorchEncoder(EncoderConformance):
 
 def test_the_registry_opens_it_and_the_network_alone_answers_the_same(tmp_path: Path) -> None:
     torch_folder(tmp_path / "tiny", "pt2")
-    assert [(card.kind, card.fault) for card in list_models(tmp_path)][1:] == [("torch", "")]
+    assert [(card.kind, card.fault) for card in list_models(tmp_path) if card.path] == [("torch", "")]
     encoder = open_encoder("tiny", models_dir=tmp_path)
     photo = photo_pixels((200, 90, 10), (70, 50), "dots")
     side = read_manifest(tmp_path / "tiny").image
