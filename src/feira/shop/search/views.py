@@ -7,8 +7,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from feira.core.errors import InvalidImage
 from feira.shop.accounts.models import Account
@@ -28,6 +26,7 @@ from feira.shop.search.throttles import PhotoThrottle
 from feira.shop.search.uploads import remember_upload, searcher_of
 from feira.shop.web.cursors import InvalidCursor
 from feira.shop.web.requests import PageRequest
+from feira.shop.web.throttling import is_allowed
 
 FULL, RESULTS, MORE_CARDS = "search/results.html", "search/_results.html", "search/_cards.html"
 
@@ -51,7 +50,7 @@ def by_photo(request: PageRequest) -> HttpResponse:
     """Take a photo to search with, along with the rest of the query, and lead to its results."""
     query = SearchQuery.from_url(request.POST).without_photo()
     throttle = PhotoThrottle()
-    if not throttle.allow_request(Request(request), APIView()):
+    if not is_allowed(request, throttle):
         response = _without_photo(
             request, query, error=_("That were many photos. Wait a minute and try again."), status=429
         )
