@@ -124,6 +124,16 @@ def test_the_mean_over_photos_has_to_be_sure_enough() -> None:
     assert merged([]) == []
 
 
+def test_what_classifiers_say_of_colours_is_weighed_with_what_is_measured() -> None:
+    photo = make_photo(colour=RED)
+    assert [seen.tag.name for seen in colours_seen([photo])] == ["red"]
+    (red,) = colours_seen([photo], [{"red": 0.1}])
+    assert red.confidence > 0.9  # unsure of it, the classifier hardly counts
+    both = colours_seen([photo], [{"blue": 0.9}])
+    assert [seen.tag.name for seen in both] == ["red", "blue"]
+    assert sum(seen.confidence for seen in both) <= 1.0001
+
+
 def test_a_photo_whose_file_is_missing_is_passed_over() -> None:
     photo = make_photo(colour=RED)
     lost = Photo(renditions={"thumb": {"digest": "0" * 64}})

@@ -1,10 +1,11 @@
 """What the machine sees in photos, as tags with confidence: their colours, and what the encoder's classifiers say."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from feira.core.images.colours import COLOURS_VERSION, colour_shares, main_colours
+from feira.core.images.colour_words import colour_named
+from feira.core.images.colours import COLOUR_NAMES, COLOURS_VERSION, colour_shares, main_colours
 from feira.core.images.decode import decode_rendition
 from feira.core.types import Matrix
 from feira.shop.listings.tags import COLOUR, MOST_NAME, TagName
@@ -26,29 +27,58 @@ class SeenTag:
     made_by: str
 
 
-def colours_seen(photos: Sequence[Photo]) -> list[SeenTag]:
-    """Return the main colours of photos of one thing, by the mean of their shares; no photo, no colours.
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What the encoder's classifiers say of one photo.
 
-    The thumbnails are our own and are read right here. One that is missing from the blob store is passed over.
+    Attributes:
+        tags: those that they are sure enough of.
+        colours: confidence by named colour, adding up to one at most; empty when they have no word for colours.
     """
-    totals: dict[str, float] = defaultdict(float)
-    seen = 0
-    for photo in photos[:MOST_PHOTOS]:
-        try:
-            content = blob_store().get(photo.renditions["thumb"]["digest"])
-        except FileNotFoundError:
-            continue
-        seen += 1
-        for name, share in colour_shares(decode_rendition(content)).items():
-            totals[name] += share
-    if not seen:
+
+    tags: Sequence[SeenTag] = ()
+    colours: Mapping[str, float] = field(default_factory=dict)
+
+
+def seen_in(photos: Sequence[Photo], classified: Sequence[Classified] = ()) -> list[SeenTag]:
+    """Return what is seen in photos of one thing: their main colours, and what the classifiers are sure enough of.
+
+    Args:
+        classified: of these photos, or of some of them; empty while the engine is away.
+    """
+    return [*colours_seen(photos, [one.colours for one in classified]), *merged([one.tags for one in classified])]
+
+
+def colours_seen(photos: Sequence[Photo], said: Sequence[Mapping[str, float]] = ()) -> list[SeenTag]:
+    """Return the main colours of photos of one thing; no photo, no colours.
+
+    The mean of their measured shares and of what classifiers say of them, which is right more often than either: a
+    classifier knows what is worn from who wears it, the measure knows what no classifier was taught. A classifier that
+    is unsure counts for as much less. The thumbnails are our own and are read right here; one that is missing from the
+    blob store is passed over.
+    """
+    measured = [shares for photo in photos[:MOST_PHOTOS] if (shares := _measured(photo)) is not None]
+    if not measured:
         return []
-    named = main_colours({name: total / seen for name, total in totals.items()})
+    totals: dict[str, float] = defaultdict(float)
+    for several in (measured, said):
+        for shares in several:
+            for name, share in shares.items():
+                totals[name] += share / len(several)
+    whole = sum(totals.values())
+    named = main_colours({name: total / whole for name, total in totals.items()})
     return [SeenTag(TagName(COLOUR, colour.name), colour.share, COLOURS_VERSION) for colour in named]
 
 
-def classes_seen(rows: Matrix, encoder_id: str) -> list[list[SeenTag]]:
-    """Return what the encoder's classifiers are sure enough of, per embedding; empty where it has none.
+def _measured(photo: Photo) -> Mapping[str, float] | None:
+    try:
+        return colour_shares(decode_rendition(blob_store().get(photo.renditions["thumb"]["digest"])))
+    except FileNotFoundError:
+        return None
+
+
+def classified(rows: Matrix, encoder_id: str) -> list[Classified]:
+    """Return what the encoder's classifiers say of each embedding; nothing where it has none.
 
     Args:
         rows: shape (n, dim), float32, made by this encoder.
@@ -58,10 +88,8 @@ def classes_seen(rows: Matrix, encoder_id: str) -> list[list[SeenTag]]:
     """
     if not len(rows):
         return []
-    return [
-        _sure_enough(((tag.head, tag.name, tag.confidence) for tag in tags), encoder_id)
-        for tags in engine().tags(rows, encoder_id=encoder_id)
-    ]
+    answers = engine().tags(rows, encoder_id=encoder_id)
+    return [_classified([(tag.head, tag.name, tag.confidence) for tag in tags], encoder_id) for tags in answers]
 
 
 def merged(per_photo: Sequence[Sequence[SeenTag]]) -> list[SeenTag]:
@@ -76,11 +104,14 @@ def merged(per_photo: Sequence[Sequence[SeenTag]]) -> list[SeenTag]:
     return [SeenTag(tag, mean, made_by[tag]) for tag, mean in means.items() if mean >= LEAST_CONFIDENCE]
 
 
-def _sure_enough(tags: Iterable[tuple[str, str, float]], encoder_id: str) -> list[SeenTag]:
+def _classified(tags: Sequence[tuple[str, str, float]], encoder_id: str) -> Classified:
     by_head: dict[str, list[SeenTag]] = defaultdict(list)
+    colours: dict[str, float] = defaultdict(float)
     for head, name, confidence in sorted(tags, key=lambda tag: -tag[2]):
         plain = name.strip().lower()[:MOST_NAME]
-        # Colours are measured; a classifier's guess at them would say the same less exactly.
-        if plain and head != COLOUR and confidence >= LEAST_CONFIDENCE and len(by_head[head]) < MOST_PER_HEAD:
+        if head == COLOUR:
+            if (colour := colour_named(plain)) in COLOUR_NAMES:
+                colours[str(colour)] += confidence
+        elif plain and confidence >= LEAST_CONFIDENCE and len(by_head[head]) < MOST_PER_HEAD:
             by_head[head].append(SeenTag(TagName(head, plain), min(1.0, confidence), encoder_id))
-    return [seen for kept in by_head.values() for seen in kept]
+    return Classified([seen for kept in by_head.values() for seen in kept], dict(colours))

@@ -16,7 +16,7 @@ from feira.core.images.colours import COLOURS_VERSION
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.selectors import unfinished_of_kind
 from feira.shop.listings.models import Listing, ListingAttribute, ListingPhoto, ListingTag
-from feira.shop.listings.seeing import MOST_PHOTOS, SeenTag, classes_seen, colours_seen, merged
+from feira.shop.listings.seeing import MOST_PHOTOS, Classified, SeenTag, classified, seen_in
 from feira.shop.listings.services import InvalidListing
 from feira.shop.listings.tags import COLOUR, COLOUR_CODES, MOST_TAGS, TagName, searchable_text
 from feira.shop.photos.engine import engine
@@ -42,9 +42,9 @@ def tag_listings(listing_ids: Sequence[int]) -> int:
     seen: dict[int, list[SeenTag]] = {}
     made_by: dict[int, str] = {}
     for listing_id, several in photos.items():
-        classified = [classes[photo.pk] for photo in several if photo.pk in classes]
-        seen[listing_id] = [*colours_seen(several), *merged(classified)]
-        is_complete = bool(encoder_id) and len(classified) == len(several)
+        said = [classes[photo.pk] for photo in several if photo.pk in classes]
+        seen[listing_id] = seen_in(several, said)
+        is_complete = bool(encoder_id) and len(said) == len(several)
         made_by[listing_id] = f"{COLOURS_VERSION} {encoder_id}" if is_complete else COLOURS_VERSION
     keep_seen(seen, made_by=made_by)
     return len(photos)
@@ -59,12 +59,12 @@ def _photos_of(listing_ids: Sequence[int]) -> dict[int, list[Photo]]:
     return photos
 
 
-def _classes_of(photos: Sequence[Photo]) -> tuple[str, dict[int, list[SeenTag]]]:
+def _classes_of(photos: Sequence[Photo]) -> tuple[str, dict[int, Classified]]:
     """Return the live encoder's id and what it sees in each photo that it has embedded; ("", {}) when it is away."""
     try:
         encoder_id = engine().status().encoder_id
         photo_ids, rows = embeddings_of([photo.pk for photo in photos], encoder_id)
-        return encoder_id, dict(zip(photo_ids, classes_seen(rows, encoder_id), strict=True))
+        return encoder_id, dict(zip(photo_ids, classified(rows, encoder_id), strict=True))
     except EngineUnavailable:
         return "", {}
 

@@ -9,7 +9,7 @@ from statistics import quantiles
 from feira.core.errors import EngineUnavailable
 from feira.core.types import Matrix
 from feira.shop.listings.models import Category, Listing, ListingAttribute
-from feira.shop.listings.seeing import MOST_PHOTOS, SeenTag, classes_seen, colours_seen, merged
+from feira.shop.listings.seeing import MOST_PHOTOS, SeenTag, classified, seen_in
 from feira.shop.listings.selectors import listing_of_photos
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Photo
@@ -85,13 +85,12 @@ class Suggestions:
 
 def suggestions_for(photos: Sequence[Photo]) -> Suggestions:
     """Let the nearest live listings vote, each with the similarity of its best photo; never raises."""
-    colours = colours_seen(photos)
     try:
         encoder_id, rows = vectors_of(photos)
         weights = _similar_listings(encoder_id, rows)
-        tags = [*colours, *merged(classes_seen(rows[:MOST_PHOTOS], encoder_id))]
+        tags = seen_in(photos, classified(rows[:MOST_PHOTOS], encoder_id))
     except EngineUnavailable:
-        return Suggestions(tags=colours)
+        return Suggestions(tags=seen_in(photos))
     if not weights:
         return Suggestions(tags=tags)
     listings = {listing.pk: listing for listing in Listing.objects.filter(pk__in=weights).select_related("category")}
