@@ -55,7 +55,7 @@ def multiplied(embeddings: Matrix, count: int, queries: int) -> tuple[Matrix, Ma
     rows, asked = projection.forward(rest), projection.forward(held)
     products = rows[:1000] @ rows.T
     np.put_along_axis(products, np.arange(len(products))[:, None], -1, axis=1)
-    apart = float(np.median(np.sqrt(2 - 2 * products.max(axis=1))))
+    apart = float(np.median(np.sqrt(np.maximum(2 - 2 * products.max(axis=1), 0))))
     spread = rows.std(axis=0) / np.linalg.norm(rows.std(axis=0))
 
     def draw(many: int) -> Matrix:

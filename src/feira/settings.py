@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from feira.core.errors import Misconfigured
 
 ENV_PREFIX = "FEIRA_"
+IndexSetting = Literal["auto", "exact", "inverted", "pgvector"]
 
 
 class Settings(BaseSettings):
@@ -103,6 +104,12 @@ class Settings(BaseSettings):
         "auto", description="What encoders calculate on. `auto`: a graphics card where ONNX Runtime can use one."
     )
     engine_threads: int = Field(0, ge=0, description="Threads for encoding. 0: one per core.")
+    index: IndexSetting = Field(
+        "auto",
+        description="How photos are searched. `exact`: every one is compared. `inverted`: the lists nearest to the "
+        "query. `auto`: exact up to 200,000 photos, inverted beyond. `pgvector`: in the PostgreSQL database, which "
+        "needs its extension `vector`.",
+    )
 
     # Feedback
     feedback_half_life_days: float = Field(

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,15 +19,17 @@ from feira.core.errors import EngineUnavailable, FeiraError, Refused
 from feira.core.index.scalar import ScalarIndex
 from feira.engine.client import EngineClient
 from feira.engine.config import chosen_encoder
+from feira.engine.database import LogUnavailable, open_database
 from feira.engine.live import LiveIndex
 from feira.engine.log import open_log
+from feira.engine.parts import open_parts
 from feira.engine.registry import list_encoders
 from feira.engine.wire import Verification
 from feira.settings import load_settings
 
 BACK_WITHIN_S = 600.0
 
-app = typer.Typer(help="Look at the search index, verify it, rebuild it.", no_args_is_help=True)
+app = typer.Typer(help="Look at the search index, verify it, rebuild it, make it small.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -39,14 +42,26 @@ class IndexDiffers(FeiraError):
 
 @app.command(epilog="Example: [bold]feira index status --json[/].")
 def status(json: AsJson = False) -> None:
-    """Show which encoder is served, how many photos are searchable, and how far the log was followed."""
+    """Show which encoder is served, how many photos are searchable, how, and what that takes in memory and on disk."""
     try:
         facts: dict[str, Any] = {"engine": client().url, **msgspec.to_builtins(client().status())}
+        facts["encoders"] = [
+            {**each, "index": per_listing(each["index"], photos=each["photos"])} for each in facts["encoders"]
+        ]
     except EngineUnavailable as away:
         say(f"{away.message} This is what its files hold:")
         with opened_index() as index:
+            own = per_listing(msgspec.to_builtins(index.facts()), photos=index.photos)
             facts = {"engine": None, "photos": index.photos, "seq": index.seq, "snapshot_seq": index.snapshot_seq}
-    show(facts, json=json)
+            facts["encoders"] = [{"name": chosen_encoder(load_settings()), "index": own}]
+    if json:
+        show_json(facts)
+        return
+    encoders = facts.pop("encoders")
+    show(facts, json=False)
+    for each in encoders:
+        say(f"The index of {each['name']}:")
+        show(each["index"] or {}, json=False)
 
 
 @app.command(epilog="Example: [bold]feira index verify && echo equal[/].")
@@ -82,6 +97,56 @@ def rebuild(json: AsJson = False) -> None:
         return
     with opened_index() as index:
         show({"photos": index.photos, "seq": index.seq}, json=json)
+
+
+@app.command(epilog="Example: [bold]feira index compact --keep-days 7[/].")
+def compact(
+    keep_days: Annotated[float, typer.Option(min=0, help="Keep log entries that are younger than this.")] = 1.0,
+    json: AsJson = False,
+) -> None:
+    """Give back memory and disk that the index does not need: spare room, and the old part of the index log.
+
+    Log entries that are in every snapshot and old enough are deleted. An engine that is further behind reads what is
+    searchable instead, so it only takes longer to start.
+    """
+    from feira.cli.shop import start_django  # noqa: PLC0415  (Django takes a second to start)
+
+    start_django()
+    from feira.shop.photos.pruning import prune_index_log  # noqa: PLC0415
+
+    try:
+        found = client().compact()
+        safe, photos = min(encoder.snapshot_seq for each in found for encoder in each.encoders), found[0].photos
+    except EngineUnavailable as away:
+        say(f"{away.message} Working on its files.")
+        with opened_index() as index:
+            index.compact()
+            safe, photos = index.snapshot_seq, index.photos
+    pruned = prune_index_log(upto=safe, keep=timedelta(days=keep_days))
+    show({"photos": photos, "snapshot_seq": safe, "pruned_log_entries": pruned}, json=json)
+
+
+def per_listing(facts: dict[str, Any] | None, *, photos: int) -> dict[str, Any] | None:
+    """Add what memory and disk come to per listing, by the mean number of photos on one."""
+    each = photos_per_listing()
+    if facts is None or each is None or photos == 0:
+        return facts
+    return {
+        **facts,
+        **{f"{name}_per_listing": round(facts[name] / photos * each, 1) for name in ("memory_bytes", "disk_bytes")},
+    }
+
+
+def photos_per_listing() -> float | None:
+    """Return how many photos a listing with photos has on average, None when the shop's database cannot say."""
+    database = open_database(load_settings().resolved_database_url())
+    try:
+        photos, listings = database.rows("SELECT COUNT(*), COUNT(DISTINCT listing_id) FROM listings_listingphoto")[0]
+    except LogUnavailable:
+        return None
+    finally:
+        database.close()
+    return float(photos / listings) if listings else None
 
 
 def show(facts: dict[str, Any], *, json: bool) -> None:
@@ -145,6 +210,8 @@ def opened_index() -> Iterator[LiveIndex]:
         make_index=partial(ScalarIndex, card.dim),
         open_source=partial(open_log, settings.resolved_database_url(), card.encoder_id),
         snapshots_dir=settings.snapshots_dir(),
+        setting=settings.index,
+        open_parts=partial(open_parts, settings.resolved_database_url()),
     )
     index.start()
     try:

@@ -209,6 +209,11 @@ class EngineClient:
         response = self._send("POST", "/verify", content=b"", timeout_s=VERIFY_TIMEOUT_S)
         return self._decoded("/verify", response, Verification)
 
+    def compact(self) -> list[EngineStatus]:
+        """Let each engine give back spare memory and write snapshots; return what they serve then."""
+        sent = [self._send("POST", "/compact", content=b"", timeout_s=VERIFY_TIMEOUT_S, only=url) for url in self.urls]
+        return [self._decoded("/compact", response, EngineStatus) for response in sent]
+
     def close(self) -> None:
         """Close this process's connections; the next call opens new ones."""
         client = self._by_pid.pop(os.getpid(), None)

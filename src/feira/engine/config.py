@@ -7,7 +7,7 @@ from typing import Literal
 
 from feira.engine.database import LogUnavailable
 from feira.engine.roster import open_roster
-from feira.settings import Settings
+from feira.settings import IndexSetting, Settings
 
 DEFAULT_ENCODER = "builtin"
 POINTER_NAME = "encoder"
@@ -22,6 +22,7 @@ class EngineConfig:
         models_dir: one sub-folder per model, each with a `model.json`.
         database_url: `sqlite:///path` or `postgres://…`; read only.
         snapshots_dir: may be deleted at any time, which costs a replay.
+        index: `auto`, `exact`, `inverted` or `pgvector`; see `feira.engine.shaping.Shape`.
         text_model: the text encoder behind encoders that only know pictures; empty for the built-in one.
         device: what encoders calculate on; `auto` takes a graphics card where their runtime can use one.
         threads: lanes that encode side by side, one batch each.
@@ -40,6 +41,7 @@ class EngineConfig:
     models_dir: Path
     database_url: str
     snapshots_dir: Path
+    index: IndexSetting = "auto"
     text_model: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 1
@@ -62,6 +64,7 @@ def config_from_settings(settings: Settings) -> EngineConfig:
         models_dir=settings.resolved_models_dir(),
         database_url=settings.resolved_database_url(),
         snapshots_dir=settings.snapshots_dir(),
+        index=settings.index,
         text_model=settings.text_model,
         device=settings.device,
         threads=settings.engine_threads or os.cpu_count() or 1,

@@ -21,8 +21,9 @@ from feira.core.types import Hit, Matrix
 from feira.engine.log import ADD, PAGE, REMOVE, IndexLogSource, LogEntry, LogUnavailable
 from feira.engine.parts import OpenParts
 from feira.engine.replay import AnyIndex, LogGapError, apply_entries, compare, fill, replay, row_of
-from feira.engine.shaping import LISTS_FROM, Build, Building, Built, IndexSetting, Shape
+from feira.engine.shaping import LISTS_FROM, Build, Building, Built, Shape
 from feira.engine.wire import IndexFacts, Verification
+from feira.settings import IndexSetting
 
 LONGEST_BACK_OFF_S = 5.0
 VERIFY_PATIENCE_S = 60.0
@@ -82,6 +83,7 @@ class LiveIndex:
         self._snapshot_seq = self._snapshot_tried = 0
         self._snapshot_at = time.monotonic()
         self._snapshot_took_s = 0.0
+        self._disk_bytes = 0
         self._snapshot_due, self._snapshot_wanted = False, True
         self._caught_up = threading.Event()
         self._stopping = threading.Event()
@@ -184,7 +186,7 @@ class LiveIndex:
         """Return what kind of index this is and what it takes; from any thread."""
         index, photos = self._index, max(len(self._index), 1)
         projection = index.coding.projection
-        memory, disk = index.memory_bytes(), snapshot_bytes(self._root)
+        memory, disk = index.memory_bytes(), self._disk_bytes
         inverted = index if isinstance(index, InvertedIndex) else None
         return IndexFacts(
             kind=index.kind,
@@ -376,6 +378,7 @@ class LiveIndex:
         with self._applying:
             self._index, self._seq = index, manifest.seq
         self._snapshot_seq = self._snapshot_tried = manifest.seq
+        self._disk_bytes = snapshot_bytes(self._root)
 
     def _store(self, *, at_leisure: bool) -> None:
         """Write a snapshot when one is due; a full disk is no reason to stop serving."""
@@ -397,6 +400,7 @@ class LiveIndex:
         else:
             self._snapshot_seq, self._snapshot_due = self._seq, False
             self._snapshot_took_s = time.monotonic() - self._snapshot_at
+            self._disk_bytes = snapshot_bytes(self._root)
 
 
 def version_of(index: AnyIndex) -> str:

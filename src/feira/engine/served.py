@@ -87,6 +87,8 @@ class ServedEncoder:
             poll_s=config.poll_s,
             snapshot_every_s=config.snapshot_every_s,
             snapshot_every_changes=config.snapshot_every_changes,
+            setting=config.index,
+            open_parts=partial(open_parts, config.database_url),
         )
 
     @property
@@ -141,6 +143,7 @@ class ServedEncoder:
             queued=self.depth(),
             fault=index.fault,
             text_id=self._side.text_id,
+            index=index.facts(),
         )
 
     async def encode(self, images: Sequence[bytes], terms: Terms) -> Matrix:

@@ -6,6 +6,7 @@ POST /encode        photos to embeddings    POST /search   embeddings to photos
 POST /encode-texts  texts to queries        POST /tags     embeddings to names
 POST /embed-texts   texts to text vectors
 POST /wait          until a log entry is in POST /verify   compare with a rebuild from the log
+POST /compact       give back spare memory
 """
 
 import asyncio
@@ -72,6 +73,7 @@ class EngineApi:
             "/search": self.search,
             "/wait": self.wait,
             "/verify": self.verify,
+            "/compact": self.compact,
         }
         gets = {"/healthz": self.healthz, "/readyz": self.readyz, "/metrics": self.metrics, "/status": self.status}
         return [
@@ -152,6 +154,11 @@ class EngineApi:
         """Compare the index with one rebuilt from the log."""
         await self._body(request)
         return packed(await self._engine.verify())
+
+    async def compact(self, request: Request) -> Response:
+        """Give back memory that is not needed, and write a snapshot."""
+        await self._body(request)
+        return packed(await self._engine.compact())
 
     async def _body(self, request: Request) -> bytes:
         # A page in a browser on this machine cannot send this type here without asking first, which is refused.

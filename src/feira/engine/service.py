@@ -185,6 +185,17 @@ class Engine:
         finally:
             self._verifying.release()
 
+    async def compact(self) -> EngineStatus:
+        """Give back the memory that the indexes do not need, write their snapshots, and return what is served then.
+
+        Raises:
+            Starting
+        """
+        self._caught_up(None)
+        for served in [*self._lineup]:
+            await asyncio.to_thread(served.index.compact)
+        return self.status()
+
     def _loaded(self, encoder_id: str | None) -> ServedEncoder:
         """Return the encoder that was named, the live one for None; its index may still be catching up."""
         live = self._lineup.live

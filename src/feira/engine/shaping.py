@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from feira.core.errors import FeiraError
 from feira.core.index.base import CodedIndex
@@ -13,8 +12,7 @@ from feira.core.index.scalar import ScalarIndex
 from feira.core.learning.pca import Projection
 from feira.engine.database import LogUnavailable
 from feira.engine.parts import OpenParts
-
-IndexSetting = Literal["auto", "exact", "inverted", "pgvector"]
+from feira.settings import IndexSetting
 
 PROJECTION = "projection"
 LISTS_FROM = 200_000

@@ -160,6 +160,7 @@ class ServedStatus(msgspec.Struct, frozen=True):
     queued: int
     fault: str = ""
     text_id: str = ""
+    index: IndexFacts | None = None
 
 
 class EngineStatus(msgspec.Struct, frozen=True):
