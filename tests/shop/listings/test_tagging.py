@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +12,11 @@ from feira.shop.jobs import services as jobs
 from feira.shop.jobs.models import Job
 from feira.shop.listings import services, tagging
 from feira.shop.listings.models import Attribute, Listing, ListingTag
-from feira.shop.listings.seeing import SeenTag, colours_seen, merged
+from feira.shop.listings.seeing import SeenTag, as_classified, colours_seen, merged
 from feira.shop.listings.selectors import ListingFilter, listing_in_full, live_listings, tags_shown
 from feira.shop.listings.services import InvalidListing
 from feira.shop.listings.tags import MOST_TAGS, TagName, tag_name, tags_of
+from feira.shop.photos.engine import engine as shop_engine
 from feira.shop.photos.models import Photo
 from feira.shop.photos.services import store_embeddings
 from feira.shop.search.query import SearchQuery
@@ -122,6 +124,30 @@ def test_the_mean_over_photos_has_to_be_sure_enough() -> None:
     both = merged([[SeenTag(dress, 0.9, "eye"), SeenTag(shirt, 0.6, "eye")], [SeenTag(dress, 0.7, "eye")]])
     assert [(seen.tag, round(seen.confidence, 3)) for seen in both] == [(dress, 0.8)]
     assert merged([]) == []
+
+
+def test_an_answer_of_classifiers_gives_sure_tags_and_shades_as_their_colours() -> None:
+    answer = [
+        ("kind", "Dress", 0.9),
+        ("kind", "kurta", 0.4),
+        ("colour", "navy blue", 0.5),
+        ("colour", "blue", 0.3),
+        ("colour", "gold", 0.2),
+    ]
+    read = as_classified(answer, "eye-1")
+    assert read.tags == [SeenTag(TagName("kind", "dress"), 0.9, "eye-1")]
+    assert read.colours == pytest.approx({"blue": 0.8})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_listings_are_tagged_as_soon_as_their_photos_are_indexed(engine: str, work_done: Callable[[], None]) -> None:
+    assert engine
+    listing = make_listing(colour=RED)
+    work_done()
+    assert names_of(listing) == [("colour", "red", "machine")]
+    encoder_id = shop_engine().status().encoder_id
+    assert Listing.objects.get(pk=listing.pk).tags_made_by == f"{COLOURS_VERSION} {encoder_id}"
+    assert tagging.tag_what_lacks_tags(now=timezone.now() + LATER) == 0
 
 
 def test_what_classifiers_say_of_colours_is_weighed_with_what_is_measured() -> None:

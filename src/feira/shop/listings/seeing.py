@@ -89,7 +89,7 @@ def classified(rows: Matrix, encoder_id: str) -> list[Classified]:
     if not len(rows):
         return []
     answers = engine().tags(rows, encoder_id=encoder_id)
-    return [_classified([(tag.head, tag.name, tag.confidence) for tag in tags], encoder_id) for tags in answers]
+    return [as_classified([(tag.head, tag.name, tag.confidence) for tag in tags], encoder_id) for tags in answers]
 
 
 def merged(per_photo: Sequence[Sequence[SeenTag]]) -> list[SeenTag]:
@@ -104,7 +104,8 @@ def merged(per_photo: Sequence[Sequence[SeenTag]]) -> list[SeenTag]:
     return [SeenTag(tag, mean, made_by[tag]) for tag, mean in means.items() if mean >= LEAST_CONFIDENCE]
 
 
-def _classified(tags: Sequence[tuple[str, str, float]], encoder_id: str) -> Classified:
+def as_classified(tags: Sequence[tuple[str, str, float]], encoder_id: str) -> Classified:
+    """Read one photo's answer, given as head, name and confidence; shades of a colour count for that colour."""
     by_head: dict[str, list[SeenTag]] = defaultdict(list)
     colours: dict[str, float] = defaultdict(float)
     for head, name, confidence in sorted(tags, key=lambda tag: -tag[2]):
