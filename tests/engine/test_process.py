@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ import pytest
 from feira.core.encoders.descriptors import DescriptorEncoder
 from feira.core.errors import EngineUnavailable
 from feira.core.index.snapshot import read_manifest
+from feira.core.testing.photos import photo_bytes
 from feira.engine.client import EngineClient
+from tests.core.encoders.tiny_models import image_folder
 from tests.engine.conftest import until
 from tests.engine.shop_tables import SqliteTables, unit_rows
 
@@ -74,6 +77,10 @@ def start(sqlite_tables: SqliteTables, tmp_path: Path, port: int) -> Iterator[St
             pass  # waits and closes the pipe
 
 
+def refuses(client: EngineClient, expected: bool) -> bool:
+    return bool(client.status().refused) == expected
+
+
 def is_ready(client: EngineClient) -> bool:
     try:
         return client.status().ready
@@ -94,6 +101,22 @@ def test_sigterm_answers_what_is_under_way_writes_a_snapshot_and_exits_cleanly(
     manifest = read_manifest(tmp_path / "index" / ENCODER.encoder_id)
     assert manifest is not None
     assert (manifest.seq, manifest.count) == (3, 3)
+
+
+def test_sighup_opens_folders_again_and_one_that_was_altered_is_refused(
+    start: Start, client: EngineClient, tmp_path: Path
+) -> None:
+    weights = image_folder(tmp_path / "models" / "tiny") / "model.onnx"
+    process = start("tiny")
+    until(lambda: is_ready(client), timeout_s=20)
+    before = client.encode_images([photo_bytes()])
+    for altered in (True, False):
+        content = weights.read_bytes()
+        weights.write_bytes(content + b"x" if altered else content[:-1])
+        process.send_signal(signal.SIGHUP)
+        until(partial(refuses, client, altered), timeout_s=20)
+        assert np.array_equal(client.encode_images([photo_bytes((9, 9, 9)), photo_bytes()])[1:], before)
+    assert process.poll() is None
 
 
 def test_killed_at_any_moment_it_comes_back_equal_to_a_rebuild(
