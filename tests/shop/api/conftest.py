@@ -14,12 +14,15 @@ from feira.shop.accounts.models import Account, ApiToken, Seller
 from feira.shop.accounts.services import issue_token
 from feira.shop.listings.models import Listing
 from feira.shop.photos.models import Photo
+from feira.shop.search.models import SavedSearch
+from feira.shop.search.query import SearchQuery
+from feira.shop.search.saved import save_search
 from tests.factories import make_account, make_listing, make_photo, make_seller
 
 
 @dataclass(frozen=True)
 class World:
-    """An owner with a live listing, a draft and a loose photo; somebody else; somebody of the staff."""
+    """An owner with a live listing, a draft, a loose photo and a saved search; somebody else; somebody of the staff."""
 
     owner: Account
     seller: Seller
@@ -29,6 +32,7 @@ class World:
     draft: Listing
     photo: Photo
     token: ApiToken
+    search: SavedSearch
 
     def account(self, who: str) -> Account | None:
         """Return `owner`, `other` or `staff`; None for a guest."""
@@ -61,6 +65,7 @@ def world(db: None) -> World:
         draft=make_listing(seller, title="Draft shoes", publish=False),
         photo=make_photo(owner, colour=(10, 90, 200)),
         token=issue_token(account=owner, name="stock import")[0],
+        search=save_search(account=owner, query=SearchQuery(text="red shoes")),
     )
 
 

@@ -52,6 +52,13 @@ CASES = [
     Case("get", "photos/<int:photo_id>/", (401, 404, 200, 404)),
     Case("get", "search/", OPEN),
     Case("post", "search/photo/", OPEN),
+    Case("get", "search/suggestions/", OPEN),
+    Case("get", "me/searches/", (401, 200, 200, 200)),
+    Case("post", "me/searches/", (401, 201, 201, 201)),
+    Case("patch", "me/searches/<int:search_id>/", (401, 404, 200, 404)),
+    Case("delete", "me/searches/<int:search_id>/", (401, 404, 204, 404)),
+    Case("get", "me/search-history/", (401, 200, 200, 200)),
+    Case("delete", "me/search-history/", (401, 204, 204, 204)),
     Case("get", "me/", (401, 200, 200, 200)),
     Case("patch", "me/", (401, 200, 200, 200)),
     Case("get", "me/listings/", (401, 200, 200, 200)),
@@ -74,6 +81,10 @@ def body_of(case: Case, world: World) -> dict[str, Any]:
             return {"data": {"photos": places}, "format": "json"}
         case "post", "photos/" | "search/photo/":
             return {"data": upload(), "format": "multipart"}
+        case "get", "search/suggestions/":
+            return {"data": {"q": "red"}}
+        case "post", "me/searches/":
+            return {"data": {"parameters": "q=boots"}, "format": "json"}
         case "post", "me/tokens/":
             return {"data": {"name": "new"}, "format": "json"}
         case "post", "tokens/":
@@ -90,6 +101,7 @@ def test_everybody_gets_exactly_what_is_theirs(case: Case, who: str, world: Worl
         ("listing_id", getattr(world, case.thing)),
         ("photo_id", world.photo),
         ("token_id", world.token),
+        ("search_id", world.search),
     ):
         address = address.replace(f"<int:{name}>", str(thing.pk))
     response = getattr(signed_in(world.account(who)), case.method)(address, **body_of(case, world))

@@ -90,7 +90,12 @@ def test_made_up_requests_get_answers_that_the_schema_describes(path: str, metho
     _token, secret = issue_token(account=world.owner, name="fuzz")
     headers = {"Authorization": f"Bearer {secret}"}
     # Half of the requests name things that are there.
-    known = {"listing_id": world.live.pk, "photo_id": world.photo.pk, "token_id": world.token.pk}
+    known = {
+        "listing_id": world.live.pk,
+        "photo_id": world.photo.pk,
+        "search_id": world.search.pk,
+        "token_id": world.token.pk,
+    }
 
     @examples(
         max_examples=EXAMPLES_PER_OPERATION,

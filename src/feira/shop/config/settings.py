@@ -229,6 +229,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"AttributeKindEnum": "feira.shop.listings.models.Attribute.Kind"},
 }
 
 # An address is unique whatever its case, by a constraint that the check does not see.
