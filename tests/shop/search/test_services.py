@@ -1,15 +1,18 @@
 """Finding listings by words, by a photo, or both."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.http import QueryDict
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from feira.core.testing.photos import photo_bytes
+from feira.shop.feedback.models import Click
 from feira.shop.listings.facets import PriceRange
 from feira.shop.listings.models import Attribute, Listing
 from feira.shop.listings.selectors import ListingFilter
@@ -362,3 +365,15 @@ def test_no_more_than_a_thousand_are_ordered_but_all_are_counted(db: None, monke
     assert len(answer.cards) == 3
     assert answer.total == 5
     assert ListingFilter().is_empty()
+
+
+def test_what_was_opened_often_goes_up_but_not_at_once(db: None) -> None:
+    """Else the order would change while somebody opens a result and comes back."""
+    seller = make_seller()
+    older, newer = (make_listing(seller, title="Red coat") for _number in range(2))
+    assert [card["id"] for card in asked("q=coat").cards] == [newer.pk, older.pk]
+    for _visit in range(60):
+        Click.objects.create(key="coat", listing=older, position=2)
+    assert [card["id"] for card in asked("q=coat").cards] == [newer.pk, older.pk]
+    Click.objects.update(at=timezone.now() - timedelta(hours=2))
+    assert [card["id"] for card in asked("q=coat").cards] == [older.pk, newer.pk]

@@ -19,6 +19,8 @@ HALF_LIFE = timedelta(days=30)
 # So many visits are as popular as it gets; ten are half of it.
 MOST_VISITS = 100
 VISITS_SINCE = timedelta(days=90)
+# Somebody who opens a result and comes back finds the same order, and no burst of clicks pushes anything at once.
+VISITS_UNTIL = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +98,7 @@ def _rule(typed: tuple[str, ...], title: str, *, has_photo: bool) -> float:
 
 def _visits(listing_ids: Iterable[int], now: datetime) -> dict[int, int]:
     """Return how often listings were opened from results of any query lately."""
-    clicks = Click.objects.filter(listing_id__in=list(listing_ids), at__gte=now - VISITS_SINCE)
+    clicks = Click.objects.filter(
+        listing_id__in=list(listing_ids), at__gte=now - VISITS_SINCE, at__lt=now - VISITS_UNTIL
+    )
     return dict(clicks.order_by().values_list("listing_id").annotate(count=Count("pk")))
