@@ -142,7 +142,7 @@ def _card(
     return f"""# {words.text_id}
 
 The text encoder that ships with Feira: {words.vocabulary:,} words and {recipe.buckets:,} buckets of pieces, each a
-row of {recipe.dim} numbers in four bits, {size:.1f} MB of rows before they are packed. A text is the sum of its words; a word
+row of {recipe.dim} numbers in four bits, {size:.1f} MB before they are packed. A text is the sum of its words; a word
 outside of the table is the sum of its pieces of three to five letters, and a signature of its own.
 
 - **Made by**
