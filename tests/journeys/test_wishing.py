@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -16,6 +17,7 @@ from tests.journeys.browsing import titles_of
 from tests.journeys.conftest import OpenShop, Visitors
 from tests.journeys.running_shop import RunningShop
 from tests.journeys.test_finding import choose_photo, search
+from tests.journeys.test_page_quality import SERIOUS, THEMES
 from tests.shared_files import SHARED, needs_shared
 
 PRODUCTS = SHARED / "data" / "fashion-products"
@@ -251,3 +253,24 @@ def test_what_only_looks_like_the_words_is_said_and_can_be_left_out(look: Visito
     expect(page.get_by_role("heading", name="Nothing matches all of that")).to_be_visible()
     page.get_by_role("link", name="Remove exactly this").click()
     expect(page.get_by_text("No listing says “turquoise xylophone”")).to_be_visible()
+
+
+def test_nothing_keeps_people_from_refining_a_search(look: Visitors, wonders: Wonders) -> None:
+    page = look("/search/?q=dress&explain=1")
+    choose_photo(page, wonders.photos[one_of(wonders, ("Dresses", "Red"))])
+    page.get_by_text("Search a part of the photo").click()
+    expect(page.locator(".crop__box")).to_be_visible()
+    found = []
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+        page.wait_for_timeout(50)  # colours change within a frame or two
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 844})
+            wide, inside = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= inside
+            for violation in Axe().run(page).response["violations"]:
+                if violation["impact"] in SERIOUS:
+                    nodes = "; ".join(node["html"][:160] for node in violation["nodes"][:3])
+                    found.append(f"{theme} {width}: {violation['id']}: {nodes}")
+    assert not found, "\n".join(found)

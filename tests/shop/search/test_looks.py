@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import QueryDict
 from PIL import Image
 
+from feira.core.errors import EncoderChanged
 from feira.core.recommend.ranking import FEATURES, Weights
 from feira.core.testing.photos import photo_bytes
 from feira.engine.client import EngineClient
@@ -239,6 +240,23 @@ def test_a_bounded_number_of_requests_reaches_the_engine(
     likes = f"like={things['Elm'].pk}&unlike={things['Fern'].pk}"
     asked(f"q=red+-green&photo={photo}&but=blue&without=red&max_price=90&{likes}", browser)
     assert sent_to == ["/encode-texts", "/encode", "/search", "/search", "/search"]
+
+
+def test_a_change_of_encoder_between_two_requests_costs_no_answer(
+    things: dict[str, Listing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [EncoderChanged("Another encoder serves now. Ask again.")]
+    ask = EngineClient.search
+
+    def changing(client: EngineClient, *given: Any, **rest: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return ask(client, *given, **rest)
+
+    monkeypatch.setattr(EngineClient, "search", changing)
+    answer = asked("q=red")
+    assert sorted(titles(answer)) == ["Amber", "Birch"]
+    assert not answer.is_unanswered
 
 
 def test_words_answer_at_once_while_the_engine_is_known_to_be_away(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import structlog
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from feira.core.errors import FeiraError
+from feira.core.errors import EncoderChanged, FeiraError
 from feira.core.recommend import ranking
 from feira.shop.listings.models import Listing
 from feira.shop.search.asking import Asked, ByLooks, Nearest, asked_of, evidence_for, looks_for
@@ -97,7 +97,11 @@ def _by_looks_if_answered(asked: Asked, *, with_facets: bool) -> tuple[ByLooks |
     if patience.is_lost and not asked.query.has_examples:
         return None, True
     try:
-        found = _by_looks(asked, with_facets=with_facets)
+        try:
+            found = _by_looks(asked, with_facets=with_facets)
+        except EncoderChanged:
+            # Another encoder took over between two requests of this search: it answers the whole of it.
+            found = _by_looks(asked, with_facets=with_facets)
     except FeiraError as error:
         # Away, restarting with another encoder, too busy: whatever it is, the words and the rest still answer.
         log.warning("search_by_looks_unanswered", reason=error.message)
