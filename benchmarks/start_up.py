@@ -59,7 +59,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", default="descriptors", help="a built-in one [descriptors]")
+    parser.add_argument("--encoder", default="builtin", help="a built-in one [builtin]")
     parser.add_argument("--photos", type=int, default=1_000_000, help="photos in the snapshot [1000000]")
     parser.add_argument("--rounds", type=int, default=5, help="starts of each [5]")
     parser.add_argument("--quick", action="store_true", help="only see that it works: 2,000 photos, one start of each")

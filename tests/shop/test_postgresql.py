@@ -15,6 +15,7 @@ MEANINGFUL = [
     "tests/shop/test_concurrency.py",
     "tests/shop/jobs/test_services.py",
     "tests/shop/photos/test_services.py",
+    "tests/shop/photos/test_swap.py",
     "tests/shop/listings",
     "tests/shop/feed",
     "tests/shop/learning",
