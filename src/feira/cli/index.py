@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -16,14 +15,12 @@ import typer
 from feira.cli.console import say, show_json, show_table
 from feira.cli.running import RunningProcess, engine_address, read_running
 from feira.core.errors import EngineUnavailable, FeiraError, Refused
-from feira.core.index.scalar import ScalarIndex
 from feira.engine.client import EngineClient
-from feira.engine.config import chosen_encoder
+from feira.engine.config import chosen_encoder, config_from_settings
 from feira.engine.database import LogUnavailable, open_database
 from feira.engine.live import LiveIndex
-from feira.engine.log import open_log
-from feira.engine.parts import open_parts
 from feira.engine.registry import list_encoders
+from feira.engine.stored import live_index
 from feira.engine.wire import Verification
 from feira.settings import load_settings
 
@@ -205,14 +202,7 @@ def opened_index() -> Iterator[LiveIndex]:
     card = {card.name: card for card in list_encoders(settings.resolved_models_dir())}.get(name)
     if card is None or not card.is_valid:
         raise Refused(f"The encoder {name} cannot be used{f': {card.fault}' if card else ', it is not installed.'}")
-    index = LiveIndex(
-        encoder_id=card.encoder_id,
-        make_index=partial(ScalarIndex, card.dim),
-        open_source=partial(open_log, settings.resolved_database_url(), card.encoder_id),
-        snapshots_dir=settings.snapshots_dir(),
-        setting=settings.index,
-        open_parts=partial(open_parts, settings.resolved_database_url()),
-    )
+    index = live_index(config_from_settings(settings), encoder_id=card.encoder_id, dim=card.dim)
     index.start()
     try:
         while not index.caught_up:

@@ -155,9 +155,11 @@ class LiveIndex:
         Raises:
             LogUnavailable: the log cannot be read now.
         """
-        started = time.monotonic()
-        source, projection = self._open_source(), self._index.coding.projection
-        rebuilt = self._make_index(projection)
+        return self._compared_with(self._make_index(self._index.coding.projection))
+
+    def _compared_with(self, rebuilt: AnyIndex) -> Verification:
+        """Fill an empty index from the log and compare it with this one."""
+        started, source = time.monotonic(), self._open_source()
         try:
             # The long part runs beside the follower, the last entries while it waits.
             last = fill(rebuilt, source)

@@ -16,16 +16,14 @@ from feira.core.encoders.heads import HEADS_NAME, Heads
 from feira.core.encoders.protocol import Encoder, TextEncoder
 from feira.core.encoders.sessions import Device
 from feira.core.errors import DimensionMismatch, ManifestError, NoTextSide
-from feira.core.index.scalar import ScalarIndex
 from feira.core.learning.priors import files_of
 from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 from feira.engine.config import EngineConfig
 from feira.engine.encoding import PhotoEncoding, TextEncoding
-from feira.engine.live import LiveIndex
-from feira.engine.log import open_log
 from feira.engine.metrics import EncodingMetrics, Metrics
 from feira.engine.parts import open_parts
+from feira.engine.stored import live_index
 from feira.engine.texts import TextSide, open_text_model, text_side_of
 from feira.engine.wire import ServedStatus, Tag
 
@@ -79,17 +77,7 @@ class ServedEncoder:
             metrics=measured(of="queries"),
         )
         self._words = TextEncoding(self._embed, dim=0, **limits, metrics=measured(of="words"))
-        self.index = LiveIndex(
-            encoder_id=encoder.encoder_id,
-            make_index=partial(ScalarIndex, encoder.dim),
-            open_source=partial(open_log, config.database_url, encoder.encoder_id),
-            snapshots_dir=config.snapshots_dir,
-            poll_s=config.poll_s,
-            snapshot_every_s=config.snapshot_every_s,
-            snapshot_every_changes=config.snapshot_every_changes,
-            setting=config.index,
-            open_parts=partial(open_parts, config.database_url),
-        )
+        self.index = live_index(config, encoder_id=encoder.encoder_id, dim=encoder.dim)
 
     @property
     def encoder_id(self) -> str:

@@ -150,8 +150,9 @@ class CodedIndex(ABC):
         queries = self._checked(queries)
         chosen = None if among is None else as_photo_set(among)
         with self._lock.reading():
-            k = min(k, len(self), len(self) if chosen is None else len(chosen))
-            if k <= 0 or len(queries) == 0 or len(self) == 0:
+            most = self._most()
+            k = min(k, most, most if chosen is None else len(chosen))
+            if k <= 0 or len(queries) == 0:
                 return [[] for _ in queries]
             return self._search(queries, k, chosen)
 
@@ -251,6 +252,10 @@ class CodedIndex(ABC):
         for start in range(0, len(ids), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             self._append(ids[part], np.ascontiguousarray(codes[part]))
+
+    def _most(self) -> int:
+        """Return a number of photos that is not too low; for kinds that take long to count."""
+        return len(self)
 
     def _extras(self, ids: Ids) -> Extras:  # noqa: ARG002  (for kinds that keep more)
         """Return what else is saved, by the names in `extra_files`; `ids` are all of them in their order."""
