@@ -84,6 +84,19 @@ def test_what_says_the_word_goes_before_what_only_looks_like_it(
     assert answer.has_words
 
 
+def test_words_that_no_listing_has_still_say_what_is_meant(
+    things: dict[str, Listing], seen: Callable[[], None]
+) -> None:
+    make_listing(title="Plain tin", colour=GREEN)
+    make_listing(title="Plain tin", colour=RED)
+    seen()
+    answer = asked("q=red+plain+tin")
+    assert answer.relaxed.words == ("red",)
+    first, second = (answer.parts[card["id"]].tolist() for card in answer.cards[:2])
+    assert titles(answer)[:2] == ["Plain tin", "Plain tin"]
+    assert first[FEATURES.index("picture")] > second[FEATURES.index("picture")]
+
+
 def test_strict_leaves_out_what_only_looks_like_the_words(things: dict[str, Listing]) -> None:
     assert titles(asked("q=red&strict=1")) == []
     assert titles(asked("q=amber&strict=1")) == ["Amber"]

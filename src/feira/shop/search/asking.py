@@ -20,7 +20,7 @@ from feira.shop.search.similarity import Similarity
 from feira.shop.search.words import Words
 
 # Feedback weaker than this is a single voice; it moves one listing, not the whole query.
-LEAST_SIGNAL = 0.3
+LEAST_SIGNAL = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Asked:
 
     @property
     def is_filtered(self) -> bool:
+        """Whether some of what is live may not pass."""
         return self.passing is not self.everything
 
 
@@ -75,6 +76,7 @@ def filter_of(query: SearchQuery, photo: QueryPhoto | None) -> ListingFilter:
 
 
 def asked_of(query: SearchQuery, photo: QueryPhoto | None, examples: Mapping[int, Example]) -> Asked:
+    """Look up what a query needs before pictures are compared: its words, and what people said about its results."""
     filtered = filter_of(query, photo)
     everything = passing = _but_known(live_listings(), query)
     if is_filtered := not filtered.is_empty():
@@ -94,6 +96,11 @@ def _but_known(listings: QuerySet[Listing], query: SearchQuery) -> QuerySet[List
 
 
 def looks_for(asked: Asked) -> Looks | None:
+    """Return what the query looks like, None when nothing says so; see `looks_of`.
+
+    Words that were passed over still say what is meant: a picture may show what no title names.
+    """
+    words = replace(asked.words, wanted=(*asked.words.wanted, *asked.matches.dropped))
     strong = {listing_id: value for listing_id, value in asked.said.items() if abs(value) >= LEAST_SIGNAL}
     covers = dict(live_listings().filter(pk__in=strong).values_list("pk", "cover_id")) if strong else {}
     query, known = asked.query, asked.examples
@@ -102,10 +109,11 @@ def looks_for(asked: Asked) -> Looks | None:
         disliked=tuple(known[one].photo_id for one in query.unlike if one in known),
         said={covers[pk]: value for pk, value in strong.items() if covers.get(pk) is not None},
     )
-    return looks_of(query, asked.words, asked.photo, moving)
+    return looks_of(query, words, asked.photo, moving)
 
 
 def evidence_for(asked: Asked, by_looks: ByLooks | None) -> Evidence:
+    """Return what is known about candidates, once pictures were compared or could not be."""
     query, matches = asked.query, asked.matches
     has_both = by_looks is not None and query.has_examples and bool(asked.words.wanted)
     return Evidence(

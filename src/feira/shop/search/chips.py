@@ -80,7 +80,7 @@ def _of_the_filter(answer: SearchAnswer) -> Iterator[dict[str, Any]]:
     if passing.max_price is not None:
         said = _("up to %(price)s") % {"price": amount(passing.max_price)}
         yield _chip(said, query.filtered(max_price=None), param="max_price")
-    if query.is_cheaper:
+    if query.is_cheaper and answer.photo and answer.photo.price is not None:
         yield _chip(_("cheaper"), query.changed(is_cheaper=False), param="cheaper")
     for code, values in passing.attributes.items():
         for value in values:
