@@ -9,7 +9,7 @@ from typing import Final
 import torch
 
 from feira.core.encoders.manifest import read_manifest
-from feira.training.examination import Marks
+from feira.training.examination import Marks, examine_teacher
 from feira.training.loop import Training
 from feira.training.package import Figures
 from feira.training.photos import SOURCES, TrainingPhoto
@@ -155,9 +155,18 @@ def _quality(training: Training, figures: Figures) -> str:
             ),
             _table(("encoder", "10-NN accuracy", "precision at 10", "photos/s"), compared),
         ]
-    marks = _best_marks(training)
-    near = [(f"{name}, validation", marks.accuracy[name], marks.precision[name]) for name in marks.accuracy]
-    near += [(f"{name}, held out", *figures.held_out[name]) for name in figures.held_out]
+    marks, teachers = _best_marks(training), examine_teacher(training.views)
+    near = [
+        (
+            f"{name}, validation",
+            f"{marks.accuracy[name]:.1%}",
+            f"{marks.precision[name]:.3f}",
+            f"{teachers.accuracy[name]:.1%}",
+            f"{teachers.precision[name]:.3f}",
+        )
+        for name in marks.accuracy
+    ]
+    near += [(f"{name}, held out", f"{one:.1%}", f"{two:.3f}", "", "") for name, (one, two) in figures.held_out.items()]
     heads = [
         (head, f"{score.accuracy:.1%}", f"{score.confidence:.1%}", score.photos)
         for head, score in figures.head_scores.items()
@@ -167,9 +176,7 @@ def _quality(training: Training, figures: Figures) -> str:
         *parts,
         "Nearest neighbours among the training photos of the same collection (garment, article type, sticker group, "
         "drawn kind):",
-        _table(
-            ("photos", "10-NN accuracy", "precision at 10"), [(name, f"{a:.1%}", f"{p:.3f}") for name, a, p in near]
-        ),
+        _table(("photos", "10-NN accuracy", "precision at 10", "teacher's accuracy", "teacher's precision"), near),
         "Classifier heads on photos that nothing was trained on; a calibrated head is as confident as it is right:",
         _table(("head", "first name right", "mean confidence", "photos"), heads),
     )

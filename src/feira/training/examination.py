@@ -38,13 +38,30 @@ def examine(eye: Eye, views: Views, *, size: int) -> Marks:
     """Look for each validation photo among the training photos of its source, all as plain centre squares."""
     accuracy: dict[str, float] = {}
     precision: dict[str, float] = {}
-    for source, head in _HEAD_OF.items():
-        photos = [photo for photo in views.photos if photo.source == source]
-        if not any(photo.is_validation for photo in photos) or all(photo.is_validation for photo in photos):
-            continue
+    for source, photos in _examined(views).items():
         rows = embed(eye, views, photos, size=size)
-        accuracy[source], precision[source] = neighbour_marks(rows, photos, head)
+        accuracy[source], precision[source] = neighbour_marks(rows, photos, _HEAD_OF[source])
     return Marks(accuracy, precision)
+
+
+def examine_teacher(views: Views) -> Marks:
+    """Return the teacher's marks on the same photos, by its own embeddings."""
+    accuracy: dict[str, float] = {}
+    precision: dict[str, float] = {}
+    for source, photos in _examined(views).items():
+        rows = np.asarray(views.embeddings[[photo.first for photo in photos]], dtype=np.float32)
+        accuracy[source], precision[source] = neighbour_marks(rows, photos, _HEAD_OF[source])
+    return Marks(accuracy, precision)
+
+
+def _examined(views: Views) -> dict[Source, list[PhotoFacts]]:
+    """Return the photos of each source that has both: some to look for and some to find."""
+    by_source = {source: [photo for photo in views.photos if photo.source == source] for source in _HEAD_OF}
+    return {
+        source: photos
+        for source, photos in by_source.items()
+        if 0 < sum(photo.is_validation for photo in photos) < len(photos)
+    }
 
 
 def neighbour_marks(rows: Matrix, photos: list[PhotoFacts], head: str) -> tuple[float, float]:
