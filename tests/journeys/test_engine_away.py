@@ -59,6 +59,7 @@ def test_words_and_pages_go_on_without_the_engine_and_photos_return_with_it(visi
     print(f"searchable by photo {time.monotonic() - waiting_since:.1f} s after the engine was killed")  # noqa: T201 - a measurement
     page.goto(by_photo)
     expect(notice).to_have_count(0)
-    assert titles_of(page)[0] == item.title
+    # The lamp was posted with nearly the same photo: which of the two is nearer is a matter of a thousandth.
+    assert set(titles_of(page)[:2]) == {item.title, "Patient lamp"}
     assert "engine was ended by SIGKILL" in shop.running.log()
     assert shop.running.pid_of("engine") != pid
