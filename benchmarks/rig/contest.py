@@ -4,6 +4,7 @@ Reads vectors from a folder and prints one JSON document; memory is what the pro
 """
 
 import argparse
+import importlib
 import json
 import os
 import statistics
@@ -36,6 +37,8 @@ def measured(contender: Contender, folder: Path, *, recall: float) -> dict[str, 
     """Return everything that was measured."""
     rows, queries = np.load(folder / "rows.npy", mmap_mode="r"), np.load(folder / "queries.npy")
     np.asarray(rows[:1000]).sum()
+    if contender.module:
+        importlib.import_module(contender.module)  # programs are not the index
     before, started, cpu = resident(), time.perf_counter(), time.process_time()
     contender.build(np.asarray(rows))
     build_s, build_cpu_s = time.perf_counter() - started, time.process_time() - cpu

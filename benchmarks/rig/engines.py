@@ -48,7 +48,7 @@ class Contender(ABC):
 
 
 class FeiraExact(Contender):
-    name = "Feira exact"
+    name, module = "Feira exact", "feira.core.index.inverted"
 
     def build(self, rows: Matrix) -> None:
         from feira.core.index.scalar import ScalarIndex

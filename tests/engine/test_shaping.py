@@ -131,9 +131,13 @@ def test_another_projection_is_built_beside_and_taken_over(
     assert (again.facts().projection, nearest(again, 41)) == (projection.version, 42)
     until(lambda: "cannot be used" in caplog.text)
     set_projection(tables, Projection(projection.directions[:, ::-1].copy()).pack(), 3)
-    again._shape._asked_at = -100.0  # rather than wait for the next look
+    again._shape._asked_at -= 10.0  # rather than wait for the next look
     until(lambda: again.facts().projection not in {"", projection.version}, timeout_s=30)
     assert again.verify().equal
+    tables.execute("UPDATE learning_learnedpart SET state = 'retired'")
+    again._shape._asked_at -= 10.0
+    until(lambda: again.facts().projection == "", timeout_s=30)
+    assert (again.facts().dim, nearest(again, 41), again.verify().equal) == (128, 42, True)
 
 
 def with_photos(tables: ShopTables, searchable: range) -> None:

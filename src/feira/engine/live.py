@@ -311,7 +311,7 @@ class LiveIndex:
         if not isinstance(index, ScalarIndex | InvertedIndex):
             return None
         kind = self._shape.kind(index)
-        if projection is not None and projection.version != version_of(index):
+        if self._shape.is_known and (projection.version if projection else "") != version_of(index):
             return partial(self._built_anew, projection, kind)
         if kind == ScalarIndex.kind and index.kind != kind:
             return lambda go_on: (ScalarIndex.copied(index, go_on=go_on), since)
@@ -321,7 +321,7 @@ class LiveIndex:
             return lambda go_on: (InvertedIndex.retrained(index, go_on=go_on), since)
         return None
 
-    def _built_anew(self, projection: Projection, kind: str, go_on: Callable[[], bool]) -> Built:
+    def _built_anew(self, projection: Projection | None, kind: str, go_on: Callable[[], bool]) -> Built:
         """Build an index from the database, in the builder's thread."""
         source, fresh = self._open_source(), self._make_index(projection)
         try:

@@ -42,9 +42,10 @@ class Shape:
     ) -> None:
         self._setting, self._encoder_id, self._lists_from = setting, encoder_id, lists_from
         self._parts = open_parts() if open_parts else None
-        self._asked_at = -PARTS_EVERY_S
+        self._asked_at = time.monotonic() - PARTS_EVERY_S
         self._part_version: int | None = None
         self._projection: Projection | None = None
+        self.is_known = False  # whether the database has said which projection is in force, or that none is
 
     def kind(self, index: CodedIndex) -> str:
         """Return the kind that suits what this index holds; lists are given up only at half the size they began."""
@@ -65,6 +66,7 @@ class Shape:
                     part = self._parts.read(PROJECTION, self._encoder_id) if version is not None else None
                     self._projection = Projection.unpack(part.content) if part else None
                     self._part_version = part.version if part else None
+                self.is_known = True
             except LogUnavailable:
                 pass  # no such table yet, or the database is away: what was known stays true
             except ValueError as error:

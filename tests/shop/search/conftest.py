@@ -14,6 +14,7 @@ from feira.shop.jobs import services as jobs
 from feira.shop.listings.models import Listing, ListingTag
 from feira.shop.photos.engine import engine as shop_engine
 from feira.shop.photos.models import IndexLogHead
+from feira.shop.search.passing import forget_passing_photos
 from feira.shop.search.patience import patience
 from feira.shop.search.similarity import background
 from feira.shop.search.synonyms import synonyms
@@ -27,6 +28,7 @@ from tests.environment import ENGINE_PORT
 def _nothing_is_remembered() -> None:
     """Forget what a process keeps for seconds or minutes about another test's shop."""
     vocabulary.forget()
+    forget_passing_photos()
     background.forget()
     synonyms.forget()
     patience.note(answered=True)
