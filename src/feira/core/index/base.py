@@ -198,7 +198,7 @@ class CodedIndex(ABC):
         return digest.hexdigest()
 
     def is_intact(self) -> bool:
-        """Whether memory still holds the codes that were put there; about 0.3 s per million photos.
+        """Whether memory still holds the codes that were put there; about 0.1 s per million photos.
 
         Every change keeps a running sum of hashes of its rows. A bit that flipped in memory since makes it differ.
         """
