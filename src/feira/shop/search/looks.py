@@ -14,6 +14,7 @@ from feira.shop.photos.engine import engine
 from feira.shop.photos.selectors import digest_for_encoder, embeddings_of
 from feira.shop.search.query import SearchQuery
 from feira.shop.search.selectors import QueryPhoto
+from feira.shop.search.shown import colour_to_lose
 from feira.shop.search.words import Words
 
 # Rocchio's formula: a query moves towards the mean of what is wanted and, less, away from what is not.
@@ -96,6 +97,7 @@ def _texts(query: SearchQuery, words: Words, photo: QueryPhoto | None, *, has_pi
         "wanted": wanted,
         "towards": query.but if has_picture else "",
         "away": query.without,
+        "lost": colour_to_lose(photo, query.crop, but=query.but) if photo is not None and query.but else "",
         # Said what it is, a picture stays one of its kind while something else about it changes.
         "kind": photo.kind if photo is not None and query.but else "",
         "unwanted": " ".join(term.text.strip('"') for term in words.unwanted),
@@ -157,11 +159,13 @@ def _composed(
 
 def _changed(picture: Vector, texts: Mapping[str, Vector]) -> Vector:
     """Return the picture with what the words add and take away, still of its kind."""
-    rows = {part: texts[part][None] for part in ("towards", "away", "kind") if part in texts}
-    if "towards" in rows:
-        return compose(photo=picture, add=rows["towards"], remove=rows.get("away"), keep=rows.get("kind"))
-    if "away" in rows:
-        return compose(photo=picture, remove=rows["away"], words_share=ONLY_AWAY)
+    away = [texts[part] for part in ("away", "lost") if part in texts]
+    remove = np.stack(away) if away else None
+    if "towards" in texts:
+        keep = texts["kind"][None] if "kind" in texts else None
+        return compose(photo=picture, add=texts["towards"][None], remove=remove, keep=keep)
+    if remove is not None:
+        return compose(photo=picture, remove=remove, words_share=ONLY_AWAY)
     return picture
 
 

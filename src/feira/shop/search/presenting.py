@@ -180,7 +180,7 @@ def _sorts(query: SearchQuery) -> list[dict[str, Any]]:
 
 def _total_text(answer: SearchAnswer) -> str:
     numbers = {"count": number_format(answer.total, use_l10n=True, force_grouping=True)}
-    if answer.is_by_looks:
+    if answer.is_by_looks and answer.total:
         if answer.query.words.wanted:
             return ngettext("About %(count)s listing", "About %(count)s listings", answer.total) % numbers
         return ngettext("The most similar listing", "The %(count)s most similar listings", answer.total) % numbers
