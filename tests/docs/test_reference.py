@@ -94,7 +94,10 @@ def named_addresses() -> Iterator[tuple[str, URLPattern]]:
 
 def test_every_page_and_address_is_documented() -> None:
     documented = {
-        codes(row[0])[0] for under in ("Pages", "The API", "Short addresses") for row in rows(HTTP, under=under) if codes(row[0])
+        codes(row[0])[0]
+        for under in ("Pages", "The API", "Short addresses")
+        for row in rows(HTTP, under=under)
+        if codes(row[0])
     }
     assert documented - {"account_login"} == {name for name, _pattern in named_addresses()}
 
