@@ -190,7 +190,8 @@ class Usearch(Contender):
     def search_among(self, query: Matrix, k: int, prepared: Any) -> Found:
         chosen, times = prepared
         found = self.search(query, min(k * times, 10_000))
-        return found[chosen[found]][:k]
+        kept: Found = found[chosen[found]][:k]
+        return kept
 
 
 class LanceDb(Contender):
@@ -208,14 +209,15 @@ class LanceDb(Contender):
 
     def search(self, query: Matrix, k: int) -> Found:
         asked = self.table.search(query).distance_type("dot").nprobes(self.effort).ef(4 * self.effort)
-        return asked.select(["id"]).limit(k).to_arrow()["id"].to_numpy()
+        return np.asarray(asked.select(["id"]).limit(k).to_arrow()["id"].to_numpy(), dtype=np.int64)
 
     def prepare(self, among: Found) -> Any:
         return f"id IN ({', '.join(map(str, among.tolist()))})" if len(among) <= 10_000 else None
 
     def search_among(self, query: Matrix, k: int, prepared: Any) -> Found:
         asked = self.table.search(query).distance_type("dot").nprobes(self.effort).ef(4 * self.effort)
-        return asked.where(prepared, prefilter=True).select(["id"]).limit(k).to_arrow()["id"].to_numpy()
+        found = asked.where(prepared, prefilter=True).select(["id"]).limit(k).to_arrow()
+        return np.asarray(found["id"].to_numpy(), dtype=np.int64)
 
 
 class Chroma(Contender):
