@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 
 
@@ -12,6 +13,8 @@ class Index(Protocol):
 
     A photo id stands for at most one row: adding it again replaces the row. Reads may run while another thread adds
     or removes; each search sees a state between two whole changes.
+
+    An approximate index may miss some of the best, by as much as it says; what it returns is complete and in order.
     """
 
     @property
@@ -37,12 +40,12 @@ class Index(Protocol):
     def remove(self, photo_ids: Sequence[int]) -> int:
         """Remove photos, unknown ids are ignored; return how many were there."""
 
-    def search(self, queries: Matrix, k: int, *, among: Sequence[int] | None = None) -> list[list[Hit]]:
+    def search(self, queries: Matrix, k: int, *, among: PhotoSet | Sequence[int] | None = None) -> list[list[Hit]]:
         """Return the `k` best photos for each query, highest score first; ties go to the lower photo id.
 
         Args:
             queries: shape (n, dim), float32.
-            k: fewer hits come back only when fewer photos are there (or in `among`).
+            k: fewer hits come back only when fewer photos are there (or in `among`), whatever the kind of index.
             among: compare only these photos; unknown ids are ignored.
 
         Raises:

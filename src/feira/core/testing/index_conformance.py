@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from feira.core.errors import DimensionMismatch
 from feira.core.index.exact import ExactIndex
 from feira.core.index.protocol import Index
+from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 
 DIM = 4
@@ -125,6 +126,7 @@ class IndexConformance(ABC):
         (everything,) = index.search(unit([query]), len(table))
         (hits,) = index.search(unit([query]), k, among=among)
         assert hits == [hit for hit in everything if hit.photo_id in among][:k]
+        assert index.search(unit([query]), k, among=PhotoSet(among)) == [hits]
 
     @many
     @given(row=vectors, query=vectors, count=st.integers(1, 60), k=st.integers(1, 60), data=st.data())
@@ -169,6 +171,40 @@ class IndexConformance(ABC):
         with pytest.raises(ValueError, match="NaN"):
             index.add([2], np.full((1, DIM), np.nan, dtype=np.float32))
         assert (index.ids(), index.checksum()) == ([1], before)
+
+    def test_numbers_of_photos_may_lie_far_apart(self) -> None:
+        index, far = self.make(DIM), [7, 10**6, 10**12, 2**62]
+        index.add(far, unit([(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]))
+        assert index.ids() == far
+        assert [hit.photo_id for hit in index.search(unit([(0, 0, 1, 0)]), 1)[0]] == [10**12]
+        assert [hit.photo_id for hit in index.search(unit([(2, 1, 1, 0)]), 9, among=far[:2])[0]] == far[:2]
+        assert index.remove([10**6, 2**62]) == 2
+        assert index.ids() == [7, 10**12]
+
+    @pytest.mark.usefixtures("hasty_threads")
+    def test_filtered_searches_are_filled_while_others_change_the_index(self) -> None:
+        """Photos 1 to 40 stay, others come and go: a search among the 40 always finds ten of them."""
+        rows = np.random.default_rng(3).standard_normal((80, 16)).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        index, stop, failures = self.make(16), threading.Event(), list[object]()
+        index.add(range(1, 41), rows[:40])
+        among, expected = PhotoSet(range(1, 41)), [hit.photo_id for hit in index.search(rows[:1], 10)[0]]
+
+        def read() -> None:
+            while not stop.is_set():
+                found = [hit.photo_id for hit in index.search(rows[:1], 10, among=among)[0]]
+                if found != expected:
+                    failures.append(found)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for _turn in range(30):
+            index.add(range(41, 81), rows[40:])
+            index.add(range(30, 41), rows[29:40])  # the same rows again
+            index.remove(range(41, 81))
+        stop.set()
+        reader.join(timeout=30)
+        assert not failures
 
     def test_unknown_photos_have_no_vector(self) -> None:
         with pytest.raises(KeyError):
