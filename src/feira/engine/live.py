@@ -169,6 +169,8 @@ class LiveIndex:
                 time.sleep(0.01)
             with self._applying:
                 replay(rebuilt, source, after=reached, upto=self._seq)
+                if version_of(self._index) != version_of(rebuilt):
+                    raise LogUnavailable("The index took over another projection meanwhile. Try again.")
                 return compare(self._index, rebuilt, seq=self._seq, seconds=time.monotonic() - started)
         except LogGapError as error:
             raise LogUnavailable("The index log was shortened meanwhile. Try again.") from error
