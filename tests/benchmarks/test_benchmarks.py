@@ -106,3 +106,13 @@ def test_an_engine_starts_from_a_snapshot_of_made_up_vectors(folder: Path) -> No
     report = report_of("start_up", folder)
     table = report["tables"]["From the start of the process to the first answer"]
     assert [row["shop"] for row in table] == ["empty", "full"]
+
+
+@pytest.mark.system
+def test_every_index_is_measured_under_filters_and_ours_fill_them(folder: Path) -> None:
+    report = report_of("index", folder)
+    plain, filtered = report["tables"].values()
+    assert [row["index"] for row in plain][:2] == ["Feira exact", "Feira inverted"]
+    assert all(row["recall@10"] >= 0.9 and not row["remark"] for row in plain)
+    for row in filtered[:2]:
+        assert all(value.endswith("full 1.00") for name, value in row.items() if name != "index")
