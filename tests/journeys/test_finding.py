@@ -168,3 +168,20 @@ def test_a_hostile_file_is_refused_beside_the_field_and_the_words_stay(visit: Vi
     assert len(wrong.inner_text().split()) > 3
     expect(page.locator("input[type='search']:visible").first).to_have_value("juniper")
     assert titles_of(page) == before
+
+
+def test_the_field_suggests_while_one_types_and_keys_choose(visit: Visitors) -> None:
+    page = visit("/")
+    field = page.locator("input[type='search']:visible").first
+    field.press_sequentially("junip", delay=30)
+    options = page.get_by_role("option").locator("visible=true")
+    expect(options.first).to_contain_text("juniper")
+    field.press("ArrowDown")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    field.press("Escape")
+    expect(options.first).not_to_be_visible()
+    field.press_sequentially("e", delay=30)
+    expect(options.first).to_be_visible()
+    field.press("ArrowDown")
+    field.press("Enter")
+    expect(page).to_have_url(re.compile(r"/search/\?"))
