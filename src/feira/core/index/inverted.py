@@ -35,10 +35,10 @@ class InvertedIndex(CodedIndex):
     """Looks into as many lists as were measured to hold the nearest photos, and into more until `k` are found.
 
     Codes, checksums and answers to small filters are those of `ScalarIndex`. How many lists a query needs is measured
-    when they are trained: for the k nearest of the whole catalogue, and for deeper ranks, because among photos of
-    which a tenth passes a filter the k nearest are about the 10·k nearest of all. A filter that passes few photos near
-    the query makes it look everywhere. Up to `exact_below` photos (all, or those that pass) are compared exactly, by
-    looking into every list that holds one.
+    when they are placed, with photos and what lies between two photos as queries: for the k nearest of the whole
+    catalogue, and for deeper ranks, because among photos of which a tenth passes a filter the k nearest are about the
+    10·k nearest of all. A filter that passes few photos near the query makes it look everywhere. Up to `exact_below`
+    photos (all, or those that pass) are compared exactly, by looking into every list that holds one.
 
     An empty one has a single list; `retrained` makes a better one of any index.
     """
@@ -123,12 +123,13 @@ class InvertedIndex(CodedIndex):
         """The share of the true ten nearest that was found when the lists were placed."""
         return self._measured_recall
 
-    def recall(self, *, k: int = 10, queries: int = 100) -> float:
-        """Return the share of the true `k` nearest that a search finds, for photos of the catalogue as queries."""
+    def recall(self, *, k: int = 10, queries: int = 50) -> float:
+        """Return the share of the true `k` nearest that a search finds for photos, and for what lies between two."""
         sample = sample_of(self.id_array(), queries)
         if not len(sample):
             return 1.0
-        rows = self.vectors(sample)
+        photos = self.vectors(sample)
+        rows = np.concatenate([photos, photos + np.roll(photos, 1, axis=0)])
         with self._lock.reading():
             turned = self._bytes.turn_queries(rows)
             use_threads_for(len(turned))
@@ -142,7 +143,8 @@ class InvertedIndex(CodedIndex):
         return float(np.mean(shares))
 
     def _measure(self, go_on: Callable[[], bool]) -> None:
-        """Learn how many lists hold the nearest photos, with photos of the catalogue as queries."""
+        """Learn how many lists hold the nearest photos, with photos of the catalogue, and what lies between two, as
+        queries: words, and "like this, but …", ask between photos, where lists part neighbours more often."""
         ids = sample_of(self._lists.ids(), _MEASURED_QUERIES)
         use_threads_for(len(ids))
         depth = min(_MEASURED_DEPTH, len(self) // 20)
@@ -152,12 +154,15 @@ class InvertedIndex(CodedIndex):
         for start in range(0, len(ids), 16):
             if not go_on():
                 return
-            turned = self._bytes.decode_turned(self._lists.codes_of(ids[start : start + 16]))
+            photos = self._bytes.decode_turned(self._lists.codes_of(ids[start : start + 16]))
+            turned = np.concatenate([photos, photos + np.roll(photos, 1, axis=0)])
             _scores, found = self._lists.scan(turned, self._everywhere(len(turned)), depth + 1)
             order = self._centroids.nearest(turned, len(self._centroids))
             place = np.empty_like(order)
             np.put_along_axis(place, order, np.arange(order.shape[1])[None], axis=1)
-            neighbours = self._lists.list_of(found[:, 1:].ravel()).reshape(len(found), -1)  # the first is the query
+            neighbours = self._lists.list_of(found[:, 1:].ravel()).reshape(
+                len(found), -1
+            )  # a photo itself is the first
             ranks.append(np.take_along_axis(place, neighbours, axis=1))
         self._probes = Probes.measured(np.concatenate(ranks), lists=len(self._centroids), target=TARGET)
 
