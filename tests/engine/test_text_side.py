@@ -3,12 +3,13 @@
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from feira.core.encoders.class_names import ClassDirections
-from feira.core.encoders.words.encoder import builtin_words
+from feira.core.encoders.words.encoder import WordsEncoder, builtin_words
 from feira.core.errors import ManifestError, Misconfigured, NoTextSide
 from feira.core.learning.bridge import Bridge, fit_bridge, pack_prior
 from feira.core.learning.priors import PRIOR_NAME
@@ -46,8 +47,12 @@ def bridge(shift: int = 0, text_id: str = "") -> Bridge:
     return fit_bridge(learned(shift), encoder_id=EYE, text_id=text_id or builtin_words().text_id)
 
 
-def side(tables: SqliteTables, **terms) -> TextSide:
-    given = {"open_embedder": builtin_words, "open_parts": partial(open_parts, tables.url), "poll_s": 0.0}
+def side(tables: SqliteTables, **terms: Any) -> TextSide:
+    given: dict[str, Any] = {
+        "open_embedder": builtin_words,
+        "open_parts": partial(open_parts, tables.url),
+        "poll_s": 0.0,
+    }
     return TextSide(EYE, DIM, **{**given, **terms})
 
 
@@ -145,7 +150,7 @@ def test_the_database_is_not_asked_at_every_query(tables: SqliteTables) -> None:
 def test_a_text_encoder_that_cannot_be_opened_is_said_and_tried_again(tables: SqliteTables) -> None:
     faults = [ManifestError("The folder was altered.")] * 3
 
-    def open_embedder():
+    def open_embedder() -> WordsEncoder:
         if faults:
             raise faults.pop()
         return builtin_words()

@@ -184,5 +184,6 @@ def test_the_job_keeps_what_came_of_it(stock: Callable[..., list[Listing]]) -> N
     jobs.run_until_idle()
     done = Job.objects.get(kind="search.refit_bridge")
     assert done.state == "succeeded"
+    assert done.result is not None
     assert done.result["serves"]
     assert done.result["after"] > 0

@@ -291,7 +291,8 @@ def test_a_seller_takes_a_tag_off_and_adds_another_when_editing(client: Client) 
     assert done.status_code == 302
     tag_listings([listing.pk])
     assert [(tag["name"], tag["source"]) for tag in tags_of([listing.pk])[listing.pk]] == [("linen", "seller")]
-    suggested = client.get("/sell/suggest/", {"photos": photos, "listing": listing.pk})
+    asked: dict[str, int | list[int]] = {"photos": photos, "listing": listing.pk}
+    suggested = client.get("/sell/suggest/", asked)
     assert "colour:red" not in boxes(suggested.text)
 
 
