@@ -178,11 +178,16 @@ class LiveIndex:
             source.close()
 
     def compact(self, timeout_s: float = 600.0) -> bool:
-        """Write a snapshot and open it: exactly as much memory as is needed. Return whether it was done in time."""
+        """Write a snapshot and open it: exactly as much memory as is needed. Return whether it was done in time.
+
+        It is not while the log cannot be read, or when the index is stopped meanwhile.
+        """
         self._compact_wanted.set()
         self.nudge()
         deadline = time.monotonic() + timeout_s
         while self._compact_wanted.is_set() and time.monotonic() < deadline:
+            if self._fault or self._stopping.is_set():
+                break
             time.sleep(0.02)
         return not self._compact_wanted.is_set()
 

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from feira.core.errors import Misconfigured
 from feira.core.index.base import CodedIndex
 from feira.core.index.scalar import ScalarIndex
@@ -19,6 +21,8 @@ from feira.engine.shaping import Build
 from feira.engine.wire import IndexFacts, Verification
 
 try:
+    import psycopg
+
     from feira.core.index.pgvector import GRAPH_FROM, PgvectorIndex, table_for
 except ImportError:  # the extra `postgres` is not installed
     PgvectorIndex = None  # type: ignore[assignment, misc]
@@ -29,7 +33,7 @@ NOTHING_KNOWN = IndexFacts(
     dim=0,
     projection="",
     lists=0,
-    recall=1.0,
+    recall=None,
     memory_bytes=0,
     memory_bytes_per_photo=0.0,
     disk_bytes=0,
@@ -107,8 +111,11 @@ class StoredIndex(LiveIndex):
     def _count(self) -> None:
         if time.monotonic() - self._counted_at >= COUNT_EVERY_S:
             self._counted_at = time.monotonic()
-            self._disk_bytes = self._table().disk_bytes()
-            self._photos, self._facts = len(self._table()), super().facts()
+            try:
+                self._disk_bytes, self._photos = self._table().disk_bytes(), len(self._table())
+                self._facts = msgspec.structs.replace(super().facts(), recall=None)
+            except psycopg.Error:
+                pass  # the database is away: what was known has to do, and the follower tells
 
     def _open_snapshot(self) -> None:
         self._seq = self._snapshot_seq = self._table().position()
@@ -121,6 +128,9 @@ class StoredIndex(LiveIndex):
             if not self._snapshot_wanted and self._table().take_the_pen():
                 self._table().drop()
             self._table().close()
+
+    def _tighten(self) -> None:
+        self._compact_wanted.clear()  # the database looks after its own room
 
     def _read_on(self, source: IndexLogSource) -> bool:
         if self._table().take_the_pen():

@@ -126,15 +126,16 @@ class IndexFacts(msgspec.Struct, frozen=True):
     """What kind of index serves an encoder, and what it takes.
 
     `dim` is the length of a code in bytes, `projection` the version of the one that shortened the embeddings, `recall`
-    the share of the true ten nearest that was found when the `lists` were placed (1 for an exact scan). `building` is
-    true while a better one is built beside it. Memory is what codes and ids take, disk what the snapshots take.
+    the share of the true ten nearest that was found when the `lists` were placed (1 for an exact scan, None where it
+    was not measured). `building` is true while a better one is built beside it. Memory is what codes and ids take, disk
+    what the snapshots take.
     """
 
     kind: str
     dim: int
     projection: str
     lists: int
-    recall: float
+    recall: float | None
     memory_bytes: int
     memory_bytes_per_photo: float
     disk_bytes: int
