@@ -67,6 +67,12 @@ def test_a_photo_is_encoded_indexed_and_found(
     assert (status.encoder, status.dim, status.fault) == ("descriptors", encoded.rows.shape[1], "")
     assert status.input_size == 128
     assert running.client.verify().equal
+    (compacted,) = running.client.compact()
+    (served,) = compacted.encoders
+    assert served.snapshot_seq == seq
+    assert served.index is not None
+    assert (served.index.kind, served.index.lists, served.index.recall) == ("scalar", 0, 1.0)
+    assert served.index.disk_bytes > served.index.memory_bytes > 0
 
 
 def test_many_concurrent_callers_are_batched_and_each_gets_its_own_answer(
