@@ -17,7 +17,7 @@ from feira.core.types import Hit, Matrix
 # Asked for beyond k, so that a few equal scores at the edge need no second scan.
 SPARE = 16
 # Below this share of the table copying the chosen codes together is quicker than asking a bitmap for every slot.
-_GATHERED_SHARE = 1 / 40
+_GATHERED_SHARE = 1 / 20
 
 
 class ScalarIndex(DenseIndex):
