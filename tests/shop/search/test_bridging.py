@@ -102,7 +102,7 @@ def test_a_shop_teaches_words_of_its_own_language(stock: Callable[..., list[List
     assert refit.before is None
     # Five photos of a colour share a title's place, so one in a few is as good as it gets.
     assert refit.after is not None
-    assert refit.after > 2 * np.mean(1 / np.arange(1, refit.queries + 1))
+    assert refit.after > 1.5 * np.mean(1 / np.arange(1, refit.queries + 1))
     unseen = photos_of(list(COLOURS), np.random.default_rng(99))
     scores = queries([f"algo {name}" for name in COLOURS]) @ unseen.T
     assert scores.argmax(axis=1).tolist() == [0, 1, 2, 3]
