@@ -1,6 +1,5 @@
 """The words' side of an encoder: which way leads from words to its pictures, and when another takes over."""
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
