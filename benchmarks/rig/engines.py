@@ -54,8 +54,8 @@ class FeiraExact(Contender):
         from feira.core.index.scalar import ScalarIndex
 
         self.index: Any = ScalarIndex(rows.shape[1])
-        for start in range(0, len(rows), 65_536):
-            self.index.add(np.arange(start, min(start + 65_536, len(rows))), rows[start : start + 65_536])
+        for start in range(0, len(rows), 8_192):
+            self.index.add(np.arange(start, min(start + 8_192, len(rows))), rows[start : start + 8_192])
 
     def search(self, query: Matrix, k: int) -> Found:
         return _ids(self.index.search(query[None], k))

@@ -19,8 +19,8 @@ from feira.core.types import Hit, Matrix
 Ids = NDArray[np.int64]
 Extras = dict[str, NDArray[Any]]
 
-# Rows that are copied, hashed and written at once: 16 MB of codes at 256 dimensions.
-ROWS_AT_ONCE = 65_536
+# Rows that are copied, hashed and written at once: 4 MB of codes at 256 dimensions.
+ROWS_AT_ONCE = 16_384
 
 
 class CodedIndex(ABC):

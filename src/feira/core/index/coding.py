@@ -16,6 +16,7 @@ Codes = NDArray[Any]
 # Half the coded range, in standard deviations of a rotated coordinate: one in 1.7 million falls outside and is clipped.
 _RANGE = 5.0
 _FEW_QUERIES = 32
+_ROWS_AT_ONCE = 8192
 
 
 class Coding(Protocol):
@@ -98,7 +99,10 @@ class ByteCoding:
 
     def encode(self, rows: Matrix) -> Codes:
         """See Coding."""
-        codes: Codes = self._quantiser.sa_encode(self.turn(rows))
+        codes = np.empty((len(rows), self.width), dtype=np.uint8)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            codes[part] = self._quantiser.sa_encode(self.turn(rows[part]))
         return codes
 
     def decode(self, codes: Codes) -> Matrix:

@@ -11,12 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MODULUS = 2**64
+_ROWS_AT_ONCE = 4096
 
 
 def fingerprint(ids: NDArray[np.int64], codes: NDArray[Any]) -> int:
     """Return the sum of a 64-bit hash of each photo's id and code row."""
-    if not len(ids):
-        return 0
+    parts = range(0, len(ids), _ROWS_AT_ONCE)
+    sums = (_sum_of_hashes(ids[start : start + _ROWS_AT_ONCE], codes[start : start + _ROWS_AT_ONCE]) for start in parts)
+    return sum(sums) % _MODULUS
+
+
+def _sum_of_hashes(ids: NDArray[np.int64], codes: NDArray[Any]) -> int:
     octets = np.ascontiguousarray(codes).view(np.uint8).reshape(len(ids), -1)
     if missing := -octets.shape[1] % 8:
         octets = np.pad(octets, ((0, 0), (0, missing)))
@@ -26,7 +31,7 @@ def fingerprint(ids: NDArray[np.int64], codes: NDArray[Any]) -> int:
     # Not linear any more: otherwise two rows that change places would leave the sum as it was.
     for shift, factor in _MIX:
         hashes = (hashes ^ hashes >> shift) * factor
-    return int((hashes ^ hashes >> np.uint64(31)).sum(dtype=np.uint64)) % _MODULUS
+    return int((hashes ^ hashes >> np.uint64(31)).sum(dtype=np.uint64))
 
 
 @cache
