@@ -18,6 +18,7 @@ from feira.core.types import Hit, Matrix
 
 Ids = NDArray[np.int64]
 Extras = dict[str, NDArray[Any]]
+Places = NDArray[np.float64]
 
 # Rows that are copied, hashed and written at once: 4 MB of codes at 256 dimensions.
 ROWS_AT_ONCE = 16_384
@@ -57,11 +58,11 @@ class CodedIndex(ABC):
         """Return a copy of the codes of ids that are there, in order."""
 
     @abstractmethod
-    def _replace(self, ids: Ids, codes: Codes) -> None:
+    def _replace(self, ids: Ids, codes: Codes, places: Places) -> None:
         """Give ids that are there new codes."""
 
     @abstractmethod
-    def _append(self, ids: Ids, codes: Codes) -> None:
+    def _append(self, ids: Ids, codes: Codes, places: Places) -> None:
         """Add ids that are not there."""
 
     @abstractmethod
@@ -121,14 +122,15 @@ class CodedIndex(ABC):
         """Add rows that were coded by an index of the same coding; otherwise as `add`."""
         backwards, last = np.unique(photo_ids[::-1], return_index=True)
         ids, codes = backwards, np.ascontiguousarray(codes[len(photo_ids) - 1 - last])
+        places = self._places_for(codes)
         with self._lock.writing():
             known = self._known(ids)
             old, fresh = ids[known], ids[~known]
             if len(old):
                 self._fingerprint -= fingerprint(old, self._codes_of(old))
-                self._replace(old, codes[known])
+                self._replace(old, codes[known], places[known])
             if len(fresh):
-                self._append(fresh, codes[~known])
+                self._append(fresh, codes[~known], places[~known])
             self._fingerprint += fingerprint(ids, codes)
 
     def remove(self, photo_ids: Sequence[int] | Ids) -> int:
@@ -251,7 +253,12 @@ class CodedIndex(ABC):
         """
         for start in range(0, len(ids), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
-            self._append(ids[part], np.ascontiguousarray(codes[part]))
+            some = np.ascontiguousarray(codes[part])
+            self._append(ids[part], some, self._places_for(some))
+
+    def _places_for(self, codes: Codes) -> Places:
+        """Return where codes will go, one row each; asked before the lock is taken, because it may take a while."""
+        return np.empty((len(codes), 0))
 
     def _most(self) -> int:
         """Return a number of photos that is not too low; for kinds that take long to count."""

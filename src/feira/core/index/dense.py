@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feira.core.index.base import CodedIndex, Ids
+from feira.core.index.base import CodedIndex, Ids, Places
 from feira.core.index.coding import Codes, Coding
 from feira.core.index.id_table import IdTable
 
@@ -57,10 +57,10 @@ class DenseIndex(CodedIndex):
     def _codes_of(self, ids: Ids) -> Codes:
         return self._table()[self._slots.get(ids)]
 
-    def _replace(self, ids: Ids, codes: Codes) -> None:
+    def _replace(self, ids: Ids, codes: Codes, places: Places) -> None:  # noqa: ARG002  (it has one place)
         self._table()[self._slots.get(ids)] = codes
 
-    def _append(self, ids: Ids, codes: Codes) -> None:
+    def _append(self, ids: Ids, codes: Codes, places: Places) -> None:  # noqa: ARG002  (it has one place)
         size, needed = len(self), len(self) + len(ids)
         if needed > len(self._ids):
             grown = np.empty(max(needed, len(self._ids) * 3 // 2), dtype=np.int64)

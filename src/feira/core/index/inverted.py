@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feira.core.errors import SnapshotCorrupt
-from feira.core.index.base import ROWS_AT_ONCE, CodedIndex, Extras, Ids, sorted_hits
+from feira.core.index.base import ROWS_AT_ONCE, CodedIndex, Extras, Ids, Places, sorted_hits
 from feira.core.index.centroids import Centroids, Probes, lists_for, sample_of, train_centroids, training_size
 from feira.core.index.coding import ByteCoding, Codes
 from feira.core.index.lists import CodeLists
@@ -185,16 +185,18 @@ class InvertedIndex(CodedIndex):
     def _codes_of(self, ids: Ids) -> Codes:
         return self._lists.codes_of(ids)
 
-    def _replace(self, ids: Ids, codes: Codes) -> None:
-        self._lists.drop(ids)
-        self._append(ids, codes)
+    def _places_for(self, codes: Codes) -> Places:
+        return np.column_stack(self._centroids.assign(codes)).astype(np.float64)
 
-    def _append(self, ids: Ids, codes: Codes) -> None:
-        numbers, nearness = self._centroids.assign(codes)
-        self._lists.append(ids, codes, numbers)
+    def _replace(self, ids: Ids, codes: Codes, places: Places) -> None:
+        self._lists.drop(ids)
+        self._append(ids, codes, places)
+
+    def _append(self, ids: Ids, codes: Codes, places: Places) -> None:
+        self._lists.append(ids, codes, places[:, 0].astype(np.int64))
         self._changes += len(ids)
         self._newcomers += len(ids)
-        self._newcomers_nearness += float(nearness.sum())
+        self._newcomers_nearness += float(places[:, 1].sum())
 
     def _drop(self, ids: Ids) -> None:
         self._lists.drop(ids)

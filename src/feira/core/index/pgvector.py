@@ -15,7 +15,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from feira.core.index.base import CodedIndex, Ids, sorted_hits
+from feira.core.index.base import CodedIndex, Ids, Places, sorted_hits
 from feira.core.index.coding import Codes, Coding
 from feira.core.index.scalar import SPARE
 from feira.core.learning.pca import Projection
@@ -200,12 +200,12 @@ class PgvectorIndex(CodedIndex):
             codes[order[np.searchsorted(ids, found, sorter=order)]] = halves.reshape(len(rows), -1)
         return codes
 
-    def _replace(self, ids: Ids, codes: Codes) -> None:
+    def _replace(self, ids: Ids, codes: Codes, places: Places) -> None:  # noqa: ARG002  (it has one place)
         with self._writing() as connection, connection.transaction():
             self._delete(connection, ids)
             self._insert(connection, ids, codes)
 
-    def _append(self, ids: Ids, codes: Codes) -> None:
+    def _append(self, ids: Ids, codes: Codes, places: Places) -> None:  # noqa: ARG002  (it has one place)
         with self._writing() as connection:
             self._insert(connection, ids, codes)
 
