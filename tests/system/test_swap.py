@@ -26,7 +26,7 @@ BEFORE, AFTER = "descriptors-v1", "mobilenet_v2_1.0_224@d9cb3c82"
 PATIENCE_S = 240.0
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingShop]:
     """A shop full of photos that descriptors have seen, with the teacher in its models folder."""
     folder = tmp_path_factory.mktemp("photos")
@@ -130,12 +130,11 @@ def test_a_change_of_encoder_and_the_way_back_fail_nobody(shop: LivingShop, tmp_
     assert len(found.answered) > 100
     assert found.similar_pages > 20
     assert seen_by(shop, AFTER) == seen_by(shop, BEFORE) == PHOTOS
+    shop.feira("model", "drop-previous")
+    wait_until(lambda: seen_by(shop, AFTER) == 0, "what the other encoder saw is deleted", shop=shop)
 
 
 def test_an_engine_that_is_killed_in_the_middle_loses_nothing(shop: LivingShop) -> None:
-    if "previous" in states(shop):
-        shop.feira("model", "drop-previous")
-        wait_until(lambda: seen_by(shop, AFTER) == 0, "what the other encoder saw is deleted", shop=shop)
     shop.feira("model", "use", "mobilenet_v2", "--ask")
     wait_until(lambda: seen_by(shop, AFTER) > 0, "the first batch is seen", shop=shop, patience_s=PATIENCE_S)
     pid = shop.processes()["engine"]["pid"]
