@@ -185,3 +185,14 @@ def test_the_field_suggests_while_one_types_and_keys_choose(visit: Visitors) -> 
     field.press("ArrowDown")
     field.press("Enter")
     expect(page).to_have_url(re.compile(r"/search/\?"))
+
+
+def test_a_search_is_saved_where_it_was_made_and_waits_in_the_account(visit: Visitors) -> None:
+    page = visit("/search/?q=juniper", signed_in=True)
+    page.get_by_role("button", name="Save this search").click()
+    expect(page.get_by_text("Saved: you will hear of new finds")).to_be_visible()
+    page.get_by_role("link", name="Saved: you will hear of new finds").click()
+    expect(page.get_by_role("heading", name="Saved searches")).to_be_visible()
+    expect(page.get_by_role("link", name="juniper", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Give up juniper").click()
+    expect(page.get_by_text("No searches saved yet")).to_be_visible()

@@ -14,6 +14,8 @@ import httpx
 import numpy as np
 import pytest
 
+from feira.core.encoders import builtin
+from feira.core.encoders.manifest import read_manifest
 from feira.engine.client import EngineClient
 from tests.shared_files import SHARED, needs_shared
 from tests.system.living_shop import LivingShop, living_shop, wait_until
@@ -22,16 +24,16 @@ from tests.system.photos import photo_folder
 pytestmark = [pytest.mark.system, needs_shared("models/mobilenet_v2/model.json")]
 
 PHOTOS = int(os.environ.get("FEIRA_TEST_SWAP_PHOTOS", "120"))
-BEFORE, AFTER = "descriptors-v1", "mobilenet_v2_1.0_224@d9cb3c82"
+BEFORE, AFTER = read_manifest(builtin.FOLDER).encoder_id, "mobilenet_v2_1.0_224@d9cb3c82"
 PATIENCE_S = 240.0
 
 
 @pytest.fixture
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingShop]:
-    """A shop full of photos that descriptors have seen, with the teacher in its models folder."""
+    """A shop full of photos that the built-in encoder has seen, with its teacher in the models folder."""
     folder = tmp_path_factory.mktemp("photos")
     photo_folder(folder, PHOTOS)
-    services = {"FEIRA_ENCODER": "descriptors", "FEIRA_MODELS_DIR": str(SHARED / "models")}
+    services = {"FEIRA_ENCODER": "builtin", "FEIRA_MODELS_DIR": str(SHARED / "models")}
     with living_shop(tmp_path_factory.mktemp("shop"), services=services) as shop:
         shop.up()
         shop.feira("import", str(folder), "--samples")
