@@ -99,6 +99,7 @@ def run(contender: type[Contender], folder: Path, asked: argparse.Namespace) -> 
     if done.returncode != 0:
         return {"fault": (done.stderr.strip().splitlines() or ["ended without a word"])[-1][:100]}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    tell(f"  recall@10 {found['recall@10']}, p50 {found['p50 ms']} ms, filters {found['filters']}")
     return found
 
 
