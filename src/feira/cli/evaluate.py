@@ -18,6 +18,15 @@ from feira.engine.texts import BUILTIN_TEXT_MODEL
 from feira.settings import load_settings
 
 app = typer.Typer(help="Measure how well encoders find what looks alike.", no_args_is_help=True)
+Encoders = Annotated[
+    list[str] | None, typer.Option("--encoder", metavar="NAME", help="May be given again.  [default: every usable one]")
+]
+Models = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR, else ../shared/models]"),
+]
+TextModel = Annotated[str, typer.Option(metavar="NAME", help="What reads the words of encoders that only see.")]
+Threads = Annotated[int, typer.Option(min=1, help="Cores for one encoder.")]
 EXAMPLE = "[bold]feira evaluate similar --gallery clothing/train --queries clothing/test --json[/]"
 
 
@@ -31,14 +40,9 @@ def similar(
     gallery: Annotated[Path, typer.Option(metavar="DIR", help="Photos to find, one sub-folder per class.")],
     queries: Annotated[Path, typer.Option(metavar="DIR", help="Photos to search with, in folders of the same names.")],
     *,
-    encoder: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="May be given again.  [default: every usable one]")
-    ] = None,
-    models: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR, else ../shared/models]"),
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Cores for one encoder.")] = 1,
+    encoder: Encoders = None,
+    models: Models = None,
+    threads: Threads = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
     """Search every query photo in the gallery and count how often its own class comes back.
@@ -70,17 +74,10 @@ def similar(
 def words(
     data: Annotated[Path, typer.Option(metavar="DIR", help="Holds fashion-products, stickers and photos.")],
     *,
-    encoder: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="May be given again.  [default: every usable one]")
-    ] = None,
-    text: Annotated[
-        str, typer.Option(metavar="NAME", help="What reads the words of encoders that only see.")
-    ] = BUILTIN_TEXT_MODEL,
-    models: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR, else ../shared/models]"),
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Cores for one encoder.")] = 1,
+    encoder: Encoders = None,
+    text: TextModel = BUILTIN_TEXT_MODEL,
+    models: Models = None,
+    threads: Threads = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
     """Ask for photos in words, on what was kept from training: titles, colours and kinds, stickers, captions, changes.
@@ -107,17 +104,10 @@ def words(
 def evaluate_all(
     data: Annotated[Path, typer.Option(metavar="DIR", help="Holds clothing, fashion-products, stickers and photos.")],
     *,
-    encoder: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="May be given again.  [default: every usable one]")
-    ] = None,
-    text: Annotated[
-        str, typer.Option(metavar="NAME", help="What reads the words of encoders that only see.")
-    ] = BUILTIN_TEXT_MODEL,
-    models: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of models.  [default: FEIRA_MODELS_DIR, else ../shared/models]"),
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Cores for one encoder.")] = 1,
+    encoder: Encoders = None,
+    text: TextModel = BUILTIN_TEXT_MODEL,
+    models: Models = None,
+    threads: Threads = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure everything on what was kept from training: what looks alike, words, feedback, colours."""
