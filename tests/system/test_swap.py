@@ -74,7 +74,7 @@ class People:
     def _search(self, number: int) -> None:
         readable = [photo for photo in self._photos if photo[:4] == b"RIFF"] or self._photos
         # One's own id for each encoder's vector: a mixed answer would not be of the length that belongs to the id.
-        length = {BEFORE: 775, AFTER: 1280}
+        length = {BEFORE: 256, AFTER: 1280}
         with closing(EngineClient(self._shop.processes()["engine"]["url"], timeout_s=30.0)) as client:
             while not self._over.is_set():
                 number += 1
