@@ -134,3 +134,19 @@ def test_the_command_leaves_a_model_folder_that_answers_as_torch_does(tmp_path: 
     longer = replace(order, resume=True, steps=STEPS + 2)
     train_encoder(longer)
     assert OnnxEncoder(out).encoder_id != encoder.encoder_id
+
+
+def test_training_goes_on_from_the_weights_of_a_finished_folder(tmp_path: Path) -> None:
+    first = Order(data=None, teacher=TEACHER, out=tmp_path / "one", work=tmp_path / "1", quick=True, steps=STEPS)
+    train_encoder(first)
+    second = replace(first, out=tmp_path / "two", work=tmp_path / "2", start=first.out, steps=1)
+    train_encoder(second)
+    photos = [np.asarray(np.random.default_rng(place).integers(0, 256, (64, 64, 3)), np.uint8) for place in range(6)]
+    before, after = (OnnxEncoder(folder).encode_images(photos) for folder in (first.out, second.out))
+    assert (before * after).sum(axis=1).min() > 0.9  # one step at the beginning of the warm-up is hardly a change
+    assert OnnxEncoder(first.out).encoder_id in (second.out / CARD_NAME).read_text(encoding="utf-8")
+
+
+def test_weights_of_another_network_are_refused(views: Views, recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="another shape"):
+        Training(views, recipe, tmp_path, start=TEACHER)

@@ -34,6 +34,10 @@ def encoder(
     words: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Sentence encoder; ties pictures to words.  [default: none]")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Go on from the weights of an encoder like this one.  [default: random]"),
+    ] = None,
     work: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Views and state, some gigabytes.  [default: OUT.work]")
     ] = None,
@@ -43,7 +47,7 @@ def encoder(
     quick: Annotated[bool, typer.Option("--quick", help="Tiny network, few views: does it all work?")] = False,
     threads: Annotated[int, typer.Option(min=1, help="Cores that learn; one is best on a busy machine.")] = 1,
 ) -> None:
-    """Train the built-in eye from random weights and write its model folder, heads and card.
+    """Train the built-in eye and write its model folder, heads and card.
 
     A small network learns to answer as the teacher does about many changed copies of each photo, and what is known of
     the photos besides. It may be stopped at any moment and taken up with --resume. PyTorch is needed.
@@ -58,6 +62,7 @@ def encoder(
         out=out,
         work=work or out.with_name(f"{out.name}.work"),
         words=words,
+        start=start,
         minutes=minutes,
         seed=seed,
         resume=resume,

@@ -11,6 +11,9 @@ FeiraError
 │   └── EncoderChanged    it no longer serves, or does not yet serve, the encoder that was named
 ├── NoTextSide            an encoder cannot turn words into vectors that meet pictures
 ├── SandboxUnavailableError  the process that reads uploads does not start
+├── InvalidField          a recipe of augmentations or an image rule holds something that is not allowed
+│   ├── InvalidRecipe     with the place and name of the operation
+│   └── InvalidRule       of how exported photos are sized and encoded
 ├── Refused               a person may not do that, or not in this state
 └── Misconfigured         a setting is missing or wrong
 

@@ -126,13 +126,21 @@ def _method(training: Training, teacher: Path, words: Path | None) -> str:
         f"arithmetic; {recipe.train_size} pixels, in the last {recipe.last_share:.0%} of the time {recipe.last_size}. "
         f"Weights are averaged ({recipe.average:g} a step); the average that did best on validation photos is kept."
     )
+    bullets.append(
+        "In the last layer, directions in which photos of one class differ are made to count for less (within-class "
+        "covariance normalisation; Hatch, Kajarekar and Stolcke, 2006), if validation photos are found better so."
+    )
     return _section(
         "## How",
-        f"From random weights, by `feira train encoder` with seed {recipe.seed}: {standing.step:,} batches of "
+        f"From {_start(recipe.start)}, by `feira train encoder` with seed {recipe.seed}: {standing.step:,} batches of "
         f"{recipe.batch} views in {standing.elapsed_s / 60:.0f} minutes of learning on "
         f"{_cores(torch.get_num_threads())}.",
         bullets,
     )
+
+
+def _start(encoder_id: str) -> str:
+    return f"the weights of {encoder_id}, which this command trained before" if encoder_id else "random weights"
 
 
 def _quality(training: Training, figures: Figures) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from feira.core.encoders.builtin import NAME
+from feira.core.encoders.manifest import read_manifest
 from feira.core.errors import Refused
 from feira.core.types import Matrix
 from feira.training.card import write_card
@@ -23,6 +24,8 @@ from feira.training.views import Views, make_views
 HISTORY_NAME: Final = "history.json"
 CARD_NAME: Final = "CARD.md"
 _WORDS_NAME: Final = "words.npy"
+# What was learned before would be lost at the pace at which random weights learn.
+_GENTLER: Final = 0.6
 
 Progress = Callable[[int, int], None]
 
@@ -35,6 +38,7 @@ class Order:
         data: folder of training photos as `feira.training.photos.gather` reads it; None for drawn photos alone.
         teacher: model folder whose embedding and classes are learned.
         words: folder of a sentence encoder, None to learn no words.
+        start: model folder of an encoder trained by this command before, whose weights are the first ones.
         out: the finished model folder.
         work: views and state, several gigabytes; may be deleted afterwards.
         minutes: of learning, without the making of views and the examinations.
@@ -50,6 +54,7 @@ class Order:
     out: Path
     work: Path
     words: Path | None = None
+    start: Path | None = None
     minutes: float = 70.0
     seed: int = 7
     resume: bool = False
@@ -71,7 +76,7 @@ def train_encoder(order: Order, *, say: Say | None = None, progress: Progress | 
     if (order.work / STATE_NAME).exists() and not order.resume:
         raise Refused(f"{order.work} holds an unfinished training. Go on with --resume, or delete the folder.")
     torch.set_num_threads(order.threads)
-    recipe = Recipe.quick(order.seed) if order.quick else replace(Recipe(), seed=order.seed)
+    recipe = _recipe(order)
     photos = gather(order.data, drawn=recipe.drawn, seed=recipe.seed)
     held_out = gather_held_out(order.data) if order.data else []
     views = make_views(
@@ -82,7 +87,7 @@ def train_encoder(order: Order, *, say: Say | None = None, progress: Progress | 
         processes=order.processes,
         progress=progress,
     )
-    training = Training(views, recipe, order.work, words=_words(order, views))
+    training = Training(views, recipe, order.work, words=_words(order, views), start=order.start)
     if order.resume:
         training.resume()
     else:
@@ -95,6 +100,13 @@ def train_encoder(order: Order, *, say: Say | None = None, progress: Progress | 
     (order.out / HISTORY_NAME).write_text(f"{history}\n", encoding="utf-8")
     write_card(order.out / CARD_NAME, training, photos, held_out, figures, teacher=order.teacher, words=order.words)
     return figures
+
+
+def _recipe(order: Order) -> Recipe:
+    recipe = Recipe.quick(order.seed) if order.quick else replace(Recipe(), seed=order.seed)
+    if order.start is None:
+        return recipe
+    return replace(recipe, start=read_manifest(order.start).encoder_id, learning_rate=recipe.learning_rate * _GENTLER)
 
 
 def _words(order: Order, views: Views) -> Matrix | None:

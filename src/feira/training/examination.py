@@ -14,7 +14,7 @@ from feira.training.views import PhotoFacts, Views
 
 _NEIGHBOURS = 10
 _BATCH = 64
-_HEAD_OF: dict[Source, str] = {"clothing": "garment", "products": "article", "stickers": "group", "drawn": "kind"}
+HEAD_OF: dict[Source, str] = {"clothing": "garment", "products": "article", "stickers": "group", "drawn": "kind"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def examine(eye: Eye, views: Views, *, size: int) -> Marks:
     precision: dict[str, float] = {}
     for source, photos in _examined(views).items():
         rows = embed(eye, views, photos, size=size)
-        accuracy[source], precision[source] = neighbour_marks(rows, photos, _HEAD_OF[source])
+        accuracy[source], precision[source] = neighbour_marks(rows, photos, HEAD_OF[source])
     return Marks(accuracy, precision)
 
 
@@ -50,13 +50,13 @@ def examine_teacher(views: Views) -> Marks:
     precision: dict[str, float] = {}
     for source, photos in _examined(views).items():
         rows = np.asarray(views.embeddings[[photo.first for photo in photos]], dtype=np.float32)
-        accuracy[source], precision[source] = neighbour_marks(rows, photos, _HEAD_OF[source])
+        accuracy[source], precision[source] = neighbour_marks(rows, photos, HEAD_OF[source])
     return Marks(accuracy, precision)
 
 
 def _examined(views: Views) -> dict[Source, list[PhotoFacts]]:
     """Return the photos of each source that has both: some to look for and some to find."""
-    by_source = {source: [photo for photo in views.photos if photo.source == source] for source in _HEAD_OF}
+    by_source = {source: [photo for photo in views.photos if photo.source == source] for source in HEAD_OF}
     return {
         source: photos
         for source, photos in by_source.items()

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from feira.core.errors import Refused
 from feira.core.types import Matrix
+from feira.training.continuing import go_on_from
 from feira.training.examination import Marks, examine
 from feira.training.lessons import Lessons, Projection, fit_projection
 from feira.training.losses import losses
@@ -25,6 +26,7 @@ from feira.training.views import Views
 STATE_NAME = "state.pt"
 BEST_NAME = "best.pt"
 _LARGEST_STEP = 3.0
+_FIRST_LOOK = 256
 
 Say = Callable[[str], None]
 
@@ -54,9 +56,12 @@ class Training:
         recipe: shape, sizes and rates.
         folder: where the state is kept.
         words: a unit text vector per photo, or None.
+        start: model folder of an encoder of the same shape whose weights are the first ones; None for random ones.
     """
 
-    def __init__(self, views: Views, recipe: Recipe, folder: Path, *, words: Matrix | None = None) -> None:
+    def __init__(
+        self, views: Views, recipe: Recipe, folder: Path, *, words: Matrix | None = None, start: Path | None = None
+    ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.folder, self.views = recipe, folder, views
         self.projection: Projection = fit_projection(views, recipe.dim, seed=recipe.seed)
@@ -69,11 +74,14 @@ class Training:
         )
         # Four times as fast on a CPU as colours first.
         self.pupil.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.rng = np.random.default_rng(recipe.seed)
+        if start is not None:
+            pixels, _ = self.lessons.batch(self.rng, count=_FIRST_LOOK, size=recipe.train_size)
+            go_on_from(self.pupil.eye, start, pixels)
         self.average: Eye = copy.deepcopy(self.pupil.eye)
         self.optimiser = torch.optim.AdamW(
             _groups(self.pupil, recipe.weight_decay), lr=recipe.learning_rate, fused=True
         )
-        self.rng = np.random.default_rng(recipe.seed)
         self.standing = Standing()
 
     def learn(

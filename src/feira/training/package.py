@@ -27,6 +27,7 @@ from feira.training.photos import TrainingPhoto
 from feira.training.prior import prior_of
 from feira.training.recipe import Recipe
 from feira.training.views import PhotoFacts, opened
+from feira.training.whitening import whitened
 
 WEIGHTS_NAME: Final = "model.onnx"
 LICENCE: Final = "Apache-2.0"
@@ -80,8 +81,9 @@ def finish(
     """
     tell = say or _nothing
     out.mkdir(parents=True, exist_ok=True)
-    recipe, eye = training.recipe, training.best_eye()
+    recipe = training.recipe
     tell("exporting")
+    eye = whitened(training.best_eye(), training.views, size=recipe.serve_size)
     agreement = export(eye, out / WEIGHTS_NAME, size=recipe.serve_size, probes=_probes(training))
     (out / HEADS_NAME).unlink(missing_ok=True)
     _write_manifest(out, eye, recipe, name=name, metrics={})

@@ -12,6 +12,7 @@ class Recipe:
 
     Attributes:
         seed: of the views, the starting weights and the order of the batches.
+        start: id of the encoder whose weights are the first ones; empty for random weights.
         drawn: how many drawn photos take part.
         views: changed copies per photo, by source.
         shares: share of each source among the samples, whatever its number of photos.
@@ -26,6 +27,7 @@ class Recipe:
     """
 
     seed: int = 7
+    start: str = ""
     drawn: int = 600
     views: Mapping[Source, int] = field(
         default_factory=lambda: {"clothing": 9, "products": 2, "stickers": 3, "drawn": 1}

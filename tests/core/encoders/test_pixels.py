@@ -80,3 +80,20 @@ def test_interpolation_is_pillows(word: str, method: Image.Resampling) -> None:
     photo = photo_pixels((200, 30, 90), (60, 60), "dots")
     expected = np.asarray(Image.fromarray(photo).resize((8, 8), method))
     assert (seen(photo, resize=word) == expected).all()
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("colour_order", ["RGB", "BGR"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
+def test_every_number_is_exactly_what_the_formula_gives(layout: str, colour_order: str, dtype: str) -> None:
+    photos = [np.random.default_rng(seed).integers(0, 256, (20, 16, 3), dtype=np.uint8) for seed in range(3)]
+    mean, std = ((0.0,) * 3, (1.0,) * 3) if dtype == "uint8" else ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+    said = {"size": 16, "mean": mean, "std": std, "layout": layout, "colour_order": colour_order, "dtype": dtype}
+    batch = Preparation(**said).prepare(photos)  # type: ignore[arg-type]
+    pixels = np.stack([photo[2:18] for photo in photos])
+    pixels = pixels[..., ::-1] if colour_order == "BGR" else pixels
+    if dtype != "uint8":
+        pixels = ((pixels.astype(np.float32) - np.array(mean, np.float32)) / np.array(std, np.float32)).astype(dtype)
+    expected = pixels.transpose(0, 3, 1, 2) if layout == "NCHW" else pixels
+    assert (batch.dtype, batch.shape) == (expected.dtype, expected.shape)
+    assert batch.tobytes() == np.ascontiguousarray(expected).tobytes()

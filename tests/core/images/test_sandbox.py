@@ -107,7 +107,7 @@ def test_a_child_that_dies_over_a_photo_means_a_refusal(death: signal.Signals, r
 
 
 def test_a_stopped_child_does_not_hang_the_parent() -> None:
-    with PhotoSandbox(IntakeLimits(timeout_s=0.3)) as sandbox:
+    with PhotoSandbox(IntakeLimits(timeout_s=3.0)) as sandbox:
         sandbox.prepare(photo_bytes())
         os.kill(pid_of(sandbox), signal.SIGSTOP)
         with pytest.raises(InvalidImage) as caught:

@@ -5,8 +5,9 @@ import importlib
 import importlib.util
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -41,6 +42,9 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+Reduction: TypeAlias = Callable[[int, int], int]
+"""From the width and height of an upright JPEG in full size: 1, 2, 4 or 8, the part of each side that is enough."""
+
 HEIC_ENABLED: Final = importlib.util.find_spec("pillow_heif") is not None
 """Whether the extra `heic` is installed."""
 
@@ -65,10 +69,47 @@ class UprightPhoto:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class UprightPicture:
+    """As `UprightPhoto`, for those who go on with Pillow: `image` is RGB, perhaps reduced, without any metadata."""
+
+    image: Image.Image
+    format: PhotoFormat
+    width: int
+    height: int
+
+
 def read_photo(content: bytes, limits: IntakeLimits | None = None) -> UprightPhoto:
     """Decode the first picture of a file: upright, in sRGB, over white; nothing but pixels is taken from it.
 
     Time and memory are bounded only by size here; bytes from outside go through `PhotoSandbox`, which bounds both.
+
+    Raises:
+        InvalidImage: as `read_picture`.
+    """
+    picture = read_picture(content, limits)
+    return UprightPhoto(
+        pixels=np.asarray(picture.image),
+        format=picture.format,
+        digest=hashlib.sha256(content).hexdigest(),
+        width=picture.width,
+        height=picture.height,
+    )
+
+
+def enough_for_renditions(width: int, height: int) -> int:
+    """Return how far a JPEG may be reduced such that its longest side stays at least 1600.
+
+    >>> enough_for_renditions(4000, 3000), enough_for_renditions(3199, 100)
+    (2, 1)
+    """
+    return next(part for part in (8, 4, 2, 1) if part == 1 or max(width, height) // part >= ENOUGH_PIXELS_LONG)
+
+
+def read_picture(
+    content: bytes, limits: IntakeLimits | None = None, reduction: Reduction = enough_for_renditions
+) -> UprightPicture:
+    """Decode the first picture of a file as `read_photo` does, a JPEG as far reduced as `reduction` says.
 
     Raises:
         InvalidImage: with `reason` one of empty, too_large_bytes, too_many_pixels, unsupported_format,
@@ -79,20 +120,15 @@ def read_photo(content: bytes, limits: IntakeLimits | None = None) -> UprightPho
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata; we do not keep it
-            image, size = _decode(content, photo_format, limits)
+            image, size = _decode(content, photo_format, limits, reduction)
     except (InvalidImage, MemoryError) as error:
         raise error if isinstance(error, InvalidImage) else too_much_memory(limits) from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(None, limits) from error
     except Exception as error:  # hostile bytes make decoders raise anything at all
         raise _refusal_for(error, content, limits) from error
-    return UprightPhoto(
-        pixels=np.asarray(image),
-        format=photo_format,
-        digest=hashlib.sha256(content).hexdigest(),
-        width=size[0],
-        height=size[1],
-    )
+    image.info.clear()  # comments, places and profiles would else be written again by whoever saves it
+    return UprightPicture(image, photo_format, *size)
 
 
 def too_much_memory(limits: IntakeLimits) -> InvalidImage:
@@ -138,7 +174,9 @@ def _check_size(size: tuple[int, int], limits: IntakeLimits) -> None:
         raise _too_many_pixels(size, limits)
 
 
-def _decode(content: bytes, photo_format: PhotoFormat, limits: IntakeLimits) -> tuple[Image.Image, tuple[int, int]]:
+def _decode(
+    content: bytes, photo_format: PhotoFormat, limits: IntakeLimits, reduction: Reduction
+) -> tuple[Image.Image, tuple[int, int]]:
     """Return the upright RGB picture, perhaps reduced, and its full upright size."""
     if photo_format == "heic":
         importlib.import_module("pillow_heif").register_heif_opener()
@@ -148,7 +186,7 @@ def _decode(content: bytes, photo_format: PhotoFormat, limits: IntakeLimits) -> 
         _check_size(image.size, limits)
         width, height = image.size
         if photo_format == "jpeg":
-            _draft(image)
+            _draft(image, reduction)
         image.load()
         _check_size(image.size, limits)
         turn = _TURNS.get(_orientation(image))
@@ -162,12 +200,13 @@ def _decode(content: bytes, photo_format: PhotoFormat, limits: IntakeLimits) -> 
 _SIDEWAYS = frozenset({_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]})
 
 
-def _draft(image: Image.Image) -> None:
-    """Let the JPEG decoder halve or quarter a large photo, as long as the largest rendition loses nothing."""
-    longest = max(image.size)
-    if longest >= 2 * ENOUGH_PIXELS_LONG:
-        width, height = image.size
-        image.draft(None, (-(-width * ENOUGH_PIXELS_LONG // longest), -(-height * ENOUGH_PIXELS_LONG // longest)))
+def _draft(image: Image.Image, reduction: Reduction) -> None:
+    """Let the JPEG decoder skip what is not needed: several times faster for large photos."""
+    width, height = image.size
+    sideways = _TURNS.get(_orientation(image)) in _SIDEWAYS
+    part = reduction(height, width) if sideways else reduction(width, height)
+    if part > 1:
+        image.draft(None, (max(1, width // part), max(1, height // part)))
 
 
 def _orientation(image: Image.Image) -> int:

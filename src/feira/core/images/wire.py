@@ -62,12 +62,12 @@ def pack_prepared(photo: PreparedPhoto) -> bytes:
         "tint": photo.tint,
         "renditions": listed,
     }
-    return _pack(head, b"".join(parts))
+    return pack(head, b"".join(parts))
 
 
 def pack_refusal(error: InvalidImage) -> bytes:
     """Return the answer for a photo that was refused."""
-    return _pack({"reason": error.reason, "message": error.message}, b"")
+    return pack({"reason": error.reason, "message": error.message}, b"")
 
 
 def unpack_answer(answer: bytes, content: bytes) -> PreparedPhoto:
@@ -78,11 +78,7 @@ def unpack_answer(answer: bytes, content: bytes) -> PreparedPhoto:
         UnbelievableAnswerError: the answer breaks the protocol.
     """
     try:
-        (head_length,) = _HEAD.unpack_from(answer)
-        head = json.loads(answer[_HEAD.size : _HEAD.size + head_length])
-        body = answer[_HEAD.size + head_length :]
-        if "reason" in head:
-            raise InvalidImage(str(head["message"])[:_MAX_MESSAGE], reason=_one_of(head["reason"], _REASONS))
+        head, body = unpack(answer)
         listed = {row[0]: _rendition(row, body) for row in head["renditions"]}
         if set(listed) != set(RENDITIONS):
             raise UnbelievableAnswerError("renditions are missing")
@@ -99,7 +95,25 @@ def unpack_answer(answer: bytes, content: bytes) -> PreparedPhoto:
         raise UnbelievableAnswerError(str(error)) from error
 
 
-def _pack(head: dict[str, Any], body: bytes) -> bytes:
+def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the facts and the raw bytes of a message.
+
+    Raises:
+        InvalidImage: it is a refusal.
+        UnbelievableAnswerError: it is no message.
+    """
+    try:
+        (head_length,) = _HEAD.unpack_from(message)
+        head = json.loads(message[_HEAD.size : _HEAD.size + head_length])
+        if "reason" in head:
+            raise InvalidImage(str(head["message"])[:_MAX_MESSAGE], reason=_one_of(head["reason"], _REASONS))
+        return dict(head), message[_HEAD.size + head_length :]
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UnbelievableAnswerError(str(error)) from error
+
+
+def pack(head: dict[str, Any], body: bytes) -> bytes:
+    """Return facts, which become JSON, and raw bytes as one message."""
     packed = json.dumps(head).encode()
     return _HEAD.pack(len(packed)) + packed + body
 
