@@ -1,5 +1,6 @@
 """What every test may use: a throw-away data folder, accounts and listings, and a real engine."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import django.conf
 import pytest
+import structlog
 import uvicorn
 from django.db import connection
 from django.test import Client
@@ -42,6 +44,19 @@ def pytest_configure() -> None:
 def _sandbox_is_closed() -> Iterator[None]:
     yield
     sandbox().close()
+
+
+@pytest.fixture(autouse=True)
+def _logs_go_where_they_went() -> Iterator[None]:
+    """Take back what a command called in this process made of the logs: its stderr ends with the test."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    for handler in root.handlers[:]:
+        if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(handler)
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

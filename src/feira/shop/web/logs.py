@@ -27,7 +27,8 @@ def configure_logs(settings: Settings) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+        # A logger that kept what it first found would go on writing to where logs no longer go.
+        cache_logger_on_first_use=False,
     )
     logging.config.dictConfig(
         {
