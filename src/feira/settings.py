@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     # Photos
     photo_max_bytes: int = Field(20_000_000, gt=0, description="Largest upload, in bytes.")
     photo_max_pixels: int = Field(50_000_000, gt=0, description="Largest photo, in pixels (width × height).")
+    photo_keep_days: int = Field(
+        60,
+        ge=0,
+        description="Days after which photos are deleted that came to stand on no listing, such as those that were "
+        "searched with. Ones in a saved search or in somebody's history stay. 0: none is deleted.",
+    )
     photo_decode_timeout_s: float = Field(
         10.0, gt=0, description="Longest time spent on reading one photo, in seconds."
     )
@@ -127,6 +133,29 @@ class Settings(BaseSettings):
         1.0, ge=0, le=1, description="Share of searches that is written down for statistics, drawn by chance."
     )
 
+    # Data sets
+    datasets_url: str = Field(
+        "",
+        description="Where files of data sets are kept: `file:///path` or `s3://bucket/prefix?endpoint=URL`. "
+        "Empty: a folder in the data folder.",
+    )
+    dataset_targets: str = Field(
+        "",
+        description="Where data sets may be delivered, separated by commas: `file:///path` or "
+        "`s3://bucket/prefix?endpoint=URL`, and whatever lies below. Empty: the folder `exports` in the data folder.",
+    )
+    dataset_max_photos: int = Field(200_000, gt=0, description="Most photos in one data set, without their variants.")
+    dataset_max_bytes: int = Field(100_000_000_000, gt=0, description="Largest data set by its estimate, in bytes.")
+    dataset_keep_days: int = Field(
+        30, gt=0, description="Days after which the files of a data set go that nobody tagged, kept or fetched."
+    )
+    dataset_link_minutes: int = Field(60, gt=0, description="How long a link to fetch a data set is good, in minutes.")
+    dataset_processes: int = Field(
+        0, ge=0, description="Processes that decode and augment photos for one data set. 0: one per core."
+    )
+    torch_workers: int = Field(0, ge=0, description="Processes that read photos for a PyTorch checkpoint. 0: none.")
+    torch_batch: int = Field(32, gt=0, description="Photos that a PyTorch checkpoint sees at once.")
+
     # Fetching models
     hub_url: str = Field(
         "",
@@ -159,6 +188,15 @@ class Settings(BaseSettings):
     def resolved_blob_url(self) -> str:
         """Return the blob store's address."""
         return self.blob_url or (self.data_dir.resolve() / "blobs").as_uri()
+
+    def resolved_datasets_url(self) -> str:
+        """Return the address of the store that holds files of data sets."""
+        return self.datasets_url or (self.data_dir.resolve() / "datasets").as_uri()
+
+    def resolved_dataset_targets(self) -> list[str]:
+        """Return the addresses below which data sets may be delivered."""
+        named = [each.strip() for each in self.dataset_targets.split(",") if each.strip()]
+        return named or [(self.data_dir.resolve() / "exports").as_uri()]
 
     def resolved_models_dir(self) -> Path:
         """Return the folder that holds one sub-folder per model."""

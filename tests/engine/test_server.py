@@ -73,6 +73,9 @@ def test_a_photo_is_encoded_indexed_and_found(
     assert served.index is not None
     assert (served.index.kind, served.index.lists, served.index.recall) == ("scalar", 0, 1.0)
     assert served.index.disk_bytes > served.index.memory_bytes > 0
+    (rebuilt,) = running.client.rebuild()
+    assert (rebuilt.photos, rebuilt.seq) == (compacted.photos, seq)
+    assert running.client.verify().equal
 
 
 def test_many_concurrent_callers_are_batched_and_each_gets_its_own_answer(

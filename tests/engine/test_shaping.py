@@ -186,6 +186,18 @@ def test_a_bit_that_flips_in_memory_is_noticed_and_healed(
     assert live.verify().equal
 
 
+def test_an_index_is_built_from_the_log_again_while_it_serves(sqlite_tables: SqliteTables, follow: Follow) -> None:
+    sqlite_tables.append(range(1, 501), ROWS[:500], encoder_id=ENCODER)
+    live = follow(sqlite_tables)
+    until(lambda: live.photos == 500)
+    index, seq = live._index, live.seq
+    index.remove([7, 8])  # as after a fault in memory
+    assert not live.verify().equal
+    assert live.rebuild(30)
+    assert live._index is not index
+    assert (live.photos, live.seq, live.verify().equal) == (500, seq, True)
+
+
 def test_compacting_gives_room_back_and_loses_nothing(sqlite_tables: SqliteTables, follow: Follow) -> None:
     sqlite_tables.append(range(1, 2001), ROWS[:2000], encoder_id=ENCODER)
     live = follow(sqlite_tables)

@@ -12,13 +12,21 @@ import numpy as np
 import pytest
 
 from feira.core.encoders.heads import HEADS_NAME, Head, Heads
+from feira.core.encoders.words.encoder import builtin_words
 from feira.core.errors import DimensionMismatch, EncoderChanged, NoTextSide
+from feira.core.learning.bridge import fit_bridge, pack_prior
+from feira.core.learning.priors import PRIOR_NAME
+from feira.core.learning.ridge import PairSums
 from feira.core.testing.photos import photo_bytes
 from feira.engine import wire
 from feira.engine.config import EngineConfig
+from feira.engine.parts import LearnedParts, open_parts
 from tests.engine.conftest import RunningEngine, StartEngine, until
 from tests.engine.encoders import NamedColours, open_test_encoder
 from tests.engine.shop_tables import SqliteTables
+from tests.engine.test_text_side import PARTS
+
+LOOK_S = 1.0
 
 
 @pytest.fixture
@@ -140,3 +148,53 @@ def test_what_nobody_waits_for_any_longer_is_not_begun(config: EngineConfig, sta
     assert (answer.status_code, answer.json()["code"]) == (504, "too_late")
     page = httpx.get(f"{running.url}/metrics").text
     assert 'feira_engine_encoded_total{encoder="named-colours",of="queries"} 1.0' in page
+
+
+def test_a_slow_database_holds_up_nobody_who_asks(
+    config: EngineConfig, start_engine: StartEngine, sqlite_tables: SqliteTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_tables.execute(PARTS)
+    looks: list[float] = []
+
+    def open_slow_parts(url: str) -> LearnedParts:
+        parts = open_parts(url)
+        read = parts.version
+
+        def version(part: str, about: str) -> int | None:
+            looks.append(time.monotonic())
+            time.sleep(LOOK_S)
+            return read(part, about)
+
+        monkeypatch.setattr(parts, "version", version)
+        return parts
+
+    monkeypatch.setattr("feira.engine.served.open_parts", open_slow_parts)
+    folder = config.models_dir / "brightness"
+    folder.mkdir(parents=True)
+    (folder / PRIOR_NAME).write_bytes(pack_prior(taught(0), encoder_id="brightness", text_id=builtin_words().text_id))
+    running = start_engine(replace(config, encoder="brightness"), open_encoder=open_test_encoder)
+    assert running.client.encode_texts(["dark"]).rows[0].argmax() == 0
+
+    until(lambda: len(looks) > 1)
+    took: list[float] = []
+    seen = len(looks)
+    while len(looks) < seen + 2:
+        started = time.monotonic()
+        running.client.encode_texts(["dark", f"word {len(took)}"])
+        took.append(time.monotonic() - started)
+    assert max(took) < LOOK_S / 2
+
+    bridge = fit_bridge(taught(1), encoder_id="brightness", text_id=builtin_words().text_id)
+    sqlite_tables.execute(
+        "INSERT INTO learning_learnedpart (part, about, version, content, state) VALUES (?, ?, ?, ?, ?)",
+        ("bridge", "brightness", 1, bridge.pack(), "live"),
+    )
+    until(lambda: running.client.encode_texts(["dark"]).rows[0].argmax() == 1)
+
+
+def taught(shift: int) -> PairSums:
+    """What is learned from photos of three things, each along an axis of its own, moved on by `shift`."""
+    sums = PairSums.empty(3, builtin_words().text_dim)
+    rows = np.roll(np.eye(3, dtype=np.float32), shift, axis=1)
+    sums.add(np.tile(rows, (5, 1)), builtin_words().embed_texts(["dark", "light", "grey"] * 5))
+    return sums

@@ -113,8 +113,8 @@ def test_red_dresses_are_found_though_nobody_called_them_so(look: Visitors, wond
     page = look("/")
     search(page, "red dress")
     found = kinds_of(page, wonders)
-    assert all(kind == "Dresses" for kind, _colour in found[:4])
-    assert ("Dresses", "Red") in found[:4]
+    assert found[:3] == [("Dresses", "Red")] * 3
+    assert sum(kind == "Dresses" for kind, _colour in found[:6]) >= 5
     search(page, "jeans")
     assert all(kind == "Jeans" for kind, _colour in kinds_of(page, wonders)[:6])
 

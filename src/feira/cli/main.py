@@ -21,6 +21,9 @@ COMMANDS = {
     "user": LazyCommand(
         "feira.cli.user", "Create accounts, list them, set passwords, form teams.", DATA, needs_shop=True
     ),
+    "jobs": LazyCommand(
+        "feira.cli.jobs", "List and watch jobs, cancel and retry them, start services.", DATA, needs_shop=True
+    ),
     "migrate": LazyCommand(
         "feira.cli.migrate", "Bring database and static files up to this version.", DATA, needs_shop=True
     ),

@@ -211,14 +211,22 @@ class EngineClient:
 
     def compact(self) -> list[EngineStatus]:
         """Let each engine give back spare memory and write snapshots; return what they serve then."""
-        sent = [self._send("POST", "/compact", content=b"", timeout_s=VERIFY_TIMEOUT_S, only=url) for url in self.urls]
-        return [self._decoded("/compact", response, EngineStatus) for response in sent]
+        return self._of_each("/compact")
+
+    def rebuild(self) -> list[EngineStatus]:
+        """Let each engine, one after the other, build its index from the log again while the old one answers."""
+        return self._of_each("/rebuild")
 
     def close(self) -> None:
         """Close this process's connections; the next call opens new ones."""
         client = self._by_pid.pop(os.getpid(), None)
         if client is not None:
             client.close()
+
+    def _of_each(self, path: str) -> list[EngineStatus]:
+        """Ask every engine for something that takes long; return what they serve then."""
+        sent = [self._send("POST", path, content=b"", timeout_s=VERIFY_TIMEOUT_S, only=url) for url in self.urls]
+        return [self._decoded(path, response, EngineStatus) for response in sent]
 
     def _post(
         self,

@@ -27,7 +27,8 @@ class EngineConfig:
         device: what encoders calculate on; `auto` takes a graphics card where their runtime can use one.
         threads: lanes that encode side by side, one batch each.
         max_queue: images that may wait or be encoded at once; more are refused with 503.
-        max_batch: most images in one call of the encoder.
+        max_batch: most images in one call of the encoder. On a CPU a photo costs the same in a batch of any size, and
+            people's queries wait for the batch that a lane is at.
         cache_size: embeddings kept by the digest of their photo's bytes, so that none is computed twice.
         max_body_bytes: largest request.
         poll_s: seconds between two looks at the index log.
@@ -46,7 +47,7 @@ class EngineConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 1
     max_queue: int = 512
-    max_batch: int = 16
+    max_batch: int = 8
     cache_size: int = 4096
     max_body_bytes: int = 64_000_000
     poll_s: float = 0.2

@@ -73,7 +73,7 @@ class LiveIndex:
         self._building: Building | None = None
         self._improve_after = 0.0
         self._check_every_s, self._checked_at = check_every_s, time.monotonic()
-        self._compact_wanted = threading.Event()
+        self._compact_wanted, self._rebuild_wanted = threading.Event(), threading.Event()
         self._index = make_index(None)
         self._applying = threading.Lock()  # held while index and seq change together
         self._seq = 0
@@ -182,14 +182,25 @@ class LiveIndex:
 
         It is not while the log cannot be read, or when the index is stopped meanwhile.
         """
-        self._compact_wanted.set()
+        return self._done_by_follower(self._compact_wanted, timeout_s)
+
+    def rebuild(self, timeout_s: float = 600.0) -> bool:
+        """Build the index from the log again, beside the one that serves meanwhile. Return whether it was done in time.
+
+        It is not while the log cannot be read, or when the index is stopped meanwhile.
+        """
+        return self._done_by_follower(self._rebuild_wanted, timeout_s)
+
+    def _done_by_follower(self, wanted: threading.Event, timeout_s: float) -> bool:
+        """Ask the follower, the only writer, for something, and wait until it is done."""
+        wanted.set()
         self.nudge()
         deadline = time.monotonic() + timeout_s
-        while self._compact_wanted.is_set() and time.monotonic() < deadline:
+        while wanted.is_set() and time.monotonic() < deadline:
             if self._fault or self._stopping.is_set():
                 break
             time.sleep(0.02)
-        return not self._compact_wanted.is_set()
+        return not wanted.is_set()
 
     def facts(self) -> IndexFacts:
         """Return what kind of index this is and what it takes; from any thread."""
@@ -300,7 +311,11 @@ class LiveIndex:
     def _improve(self, source: IndexLogSource) -> None:
         """Take over what was built beside this index, or begin to, when something else would suit better."""
         now = time.monotonic()
-        if self._compact_wanted.is_set():
+        if self._rebuild_wanted.is_set():
+            self._rebuild(source)
+            if not self._stopping.is_set():
+                self._rebuild_wanted.clear()
+        elif self._compact_wanted.is_set():
             self._tighten()
         elif self._building is not None:
             self._take_over(self._building, source)

@@ -29,6 +29,7 @@ from feira.engine.wire import ServedStatus, Tag
 
 TAGS_PER_HEAD = 3
 LEAST_CONFIDENCE = 0.05
+WORDS_POLL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class ServedEncoder:
         )
         self._words = TextEncoding(self._embed, dim=0, **limits, metrics=measured(of="words"))
         self.index = live_index(config, encoder_id=encoder.encoder_id, dim=encoder.dim)
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def encoder_id(self) -> str:
@@ -88,6 +90,8 @@ class ServedEncoder:
         """Read the first words, open or rebuild the index and catch up with the log."""
         self.index.start()
         await asyncio.to_thread(self._warm_words)
+        if not isinstance(self.encoder, TextEncoder):
+            self._following = asyncio.create_task(self._follow_words())
         while not self.index.caught_up:
             await asyncio.sleep(0.02)
 
@@ -97,7 +101,7 @@ class ServedEncoder:
         self._side, self._heads = self._files_beside(encoder)
         self.encoder = encoder
         self._photos.replace(encoder)
-        former.close()
+        asyncio.get_running_loop().run_in_executor(None, former.close)
 
     def set_live(self, is_live: bool) -> None:
         """Take the whole machine, or leave half of it to the live encoder."""
@@ -106,10 +110,12 @@ class ServedEncoder:
 
     async def stop(self, *, forget: bool = False) -> None:
         """Answer what waits, write the index down when it changed (or delete its snapshots), let go of everything."""
+        if self._following is not None:
+            self._following.cancel()
         for encoding in (self._photos, self._queries, self._words):
             await encoding.close()
         await asyncio.to_thread(self.index.stop, forget=forget)
-        self._side.close()
+        await asyncio.to_thread(self._side.close)
 
     def depth(self) -> int:
         """Return how many photos and texts wait or are being encoded."""
@@ -172,6 +178,15 @@ class ServedEncoder:
         self._check(queries)
         work = partial(self.index.search, queries, k, among=among)
         return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    async def _follow_words(self) -> None:
+        """Follow what the shop teaches about words, in a thread: a slow database must not hold up who asks."""
+        while True:
+            try:
+                await asyncio.to_thread(self._side.refresh)
+            except Exception:  # a follower that died unseen would never learn again
+                logger.exception("What the shop has learned about words could not be followed.")
+            await asyncio.sleep(WORDS_POLL_S)
 
     def _warm_words(self) -> None:
         with suppress(NoTextSide):

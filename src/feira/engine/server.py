@@ -6,7 +6,7 @@ POST /encode        photos to embeddings    POST /search   embeddings to photos
 POST /encode-texts  texts to queries        POST /tags     embeddings to names
 POST /embed-texts   texts to text vectors
 POST /wait          until a log entry is in POST /verify   compare with a rebuild from the log
-POST /compact       give back spare memory
+POST /compact       give back spare memory  POST /rebuild  build the index from the log again
 """
 
 import asyncio
@@ -74,6 +74,7 @@ class EngineApi:
             "/wait": self.wait,
             "/verify": self.verify,
             "/compact": self.compact,
+            "/rebuild": self.rebuild,
         }
         gets = {"/healthz": self.healthz, "/readyz": self.readyz, "/metrics": self.metrics, "/status": self.status}
         return [
@@ -159,6 +160,11 @@ class EngineApi:
         """Give back memory that is not needed, and write a snapshot."""
         await self._body(request)
         return packed(await self._engine.compact())
+
+    async def rebuild(self, request: Request) -> Response:
+        """Build the index from the log again while the old one serves."""
+        await self._body(request)
+        return packed(await self._engine.rebuild())
 
     async def _body(self, request: Request) -> bytes:
         # A page in a browser on this machine cannot send this type here without asking first, which is refused.

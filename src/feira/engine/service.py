@@ -13,6 +13,7 @@ from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 from feira.engine.batcher import Busy
 from feira.engine.config import EngineConfig
+from feira.engine.database import LogUnavailable
 from feira.engine.lineup import Lineup
 from feira.engine.metrics import Metrics
 from feira.engine.registry import open_encoder
@@ -194,6 +195,21 @@ class Engine:
         self._caught_up(None)
         for served in [*self._lineup]:
             await asyncio.to_thread(served.index.compact)
+        return self.status()
+
+    async def rebuild(self) -> EngineStatus:
+        """Build every index from the log again, beside those that serve, and return what is served then.
+
+        Raises:
+            Starting
+            LogUnavailable: the log cannot be read now; the indexes go on as they are.
+        """
+        self._caught_up(None)
+        for served in [*self._lineup]:
+            if not await asyncio.to_thread(served.index.rebuild):
+                raise LogUnavailable(
+                    f"The index of {served.name} could not be built again. {served.index.fault}".strip()
+                )
         return self.status()
 
     def _loaded(self, encoder_id: str | None) -> ServedEncoder:

@@ -144,6 +144,8 @@ class StoredIndex(LiveIndex):
     def _rebuild(self, source: IndexLogSource) -> None:
         self._give_up_building()
         table = self._table()
+        if not table.take_the_pen():
+            return  # whoever writes the table fills it again when asked
         table.remove(table.id_array())
         last = fill(table, source, go_on=lambda: not self._stopping.is_set())
         if not self._stopping.is_set():

@@ -6,15 +6,16 @@ with the encoder, the names of the classes that the encoder's classifier knows. 
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from feira.core.encoders.class_names import ClassDirections, ClassNames
+from feira.core.encoders.classifier import directions_of
 from feira.core.encoders.heads import HEADS_NAME, Heads
+from feira.core.encoders.onnx import OnnxEncoder
 from feira.core.encoders.protocol import Encoder, TextEmbedder
 from feira.core.encoders.sentence import SentenceEncoder
 from feira.core.encoders.words.encoder import NAME, builtin_words
@@ -30,7 +31,6 @@ OpenEmbedder = Callable[[], TextEmbedder]
 
 BUILTIN_TEXT_MODEL: Final = NAME
 PART: Final = "bridge"
-_POLL_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -45,15 +45,16 @@ class _Way(Protocol):
 class TextSide:
     """Turns words into text vectors, and those into queries that an image index answers.
 
-    Methods may be called from several threads.
+    Methods may be called from several threads. All but the properties may wait for the database or for a model to load,
+    and keep off the event loop.
 
     Args:
         encoder_id, dim: of the image encoder whose space the queries are in.
         open_embedder: returns the text encoder; may raise `FeiraError`, and is then asked again later.
         open_parts: a new reader of what the shop has learned.
         prior: packed sums over pairs that came with the encoder; None when none did.
-        directions: where the classes of the encoder lie; None when it knows none.
-        poll_s: seconds between two looks at what the shop has learned.
+        find_directions: returns where the classes of the encoder lie, None when it knows none; asked only where
+            nothing better leads from words to pictures, for it may take half a second.
     """
 
     def __init__(
@@ -64,15 +65,14 @@ class TextSide:
         open_embedder: OpenEmbedder,
         open_parts: OpenParts,
         prior: bytes | None = None,
-        directions: ClassDirections | None = None,
-        poll_s: float = _POLL_S,
+        find_directions: Callable[[], ClassDirections | None] = lambda: None,
     ) -> None:
-        self._encoder_id, self._dim, self._poll_s = encoder_id, dim, poll_s
+        self._encoder_id, self._dim = encoder_id, dim
         self._open_embedder, self._open_parts = open_embedder, open_parts
-        self._prior, self._directions = prior, directions
+        self._prior, self._find_directions = prior, find_directions
         self._lock = threading.Lock()
         self._parts: LearnedParts | None = None
-        self._looked_at: float | None = None
+        self._has_looked = False
         self._default: tuple[str, _Way | None] | None = None
         self._learned: tuple[int, Bridge | None] | None = None
         self._way: _Way | None = None
@@ -88,10 +88,11 @@ class TextSide:
 
     @property
     def version(self) -> str:
-        """Changes whenever the same words may give other queries; what was remembered before is forgotten then."""
-        with self._lock:
-            self._refresh()
-            return self._version
+        """Changes whenever the same words may give other queries; what was remembered before is forgotten then.
+
+        As of the last look at what the shop has learned: asking takes no time, also while a look is under way.
+        """
+        return self._version
 
     def encode_queries(self, texts: Sequence[str]) -> Matrix:
         """Return one float32 row per text in the image encoder's space, shape (n, dim).
@@ -102,9 +103,9 @@ class TextSide:
             NoTextSide: nothing is known that leads from words to this encoder's pictures.
         """
         vectors = self.embed(texts)
-        with self._lock:
-            self._refresh()
-            way = self._way
+        if not self._has_looked:
+            self.refresh()
+        way = self._way
         if way is None:
             raise NoTextSide(
                 f"{self._encoder_id} cannot be asked in words yet: it brought no bridge, and the shop has taught none. "
@@ -125,8 +126,14 @@ class TextSide:
             raise NoTextSide(f"No text encoder can be used: {error.message}", encoder_id=self._encoder_id) from error
         return embedder.embed_texts(texts)
 
+    def refresh(self) -> None:
+        """Look at what the shop has learned: what is asked from now on is answered by that. Reads the database."""
+        with self._lock:
+            self._refresh()
+            self._has_looked = True
+
     def close(self) -> None:
-        """Let go of the connection to the database; another question opens it again."""
+        """Let go of the connection to the database; another look opens it again."""
         with self._lock:
             if self._parts is not None:
                 self._parts.close()
@@ -135,10 +142,6 @@ class TextSide:
 
     def _refresh(self) -> None:
         """Follow what the shop has learned; a database that is away leaves everything as it was."""
-        now = time.monotonic()
-        if self._looked_at is not None and now - self._looked_at < self._poll_s:
-            return
-        self._looked_at = now
         try:
             embedder = self._open_embedder()
         except FeiraError:
@@ -190,15 +193,16 @@ class TextSide:
         prior = prior_between(self._prior, encoder_id=self._encoder_id, text_id=embedder.text_id)
         if prior is not None:
             return fit_bridge(prior, encoder_id=self._encoder_id, text_id=embedder.text_id)
-        if self._directions is not None and len(self._directions.names):
-            return ClassNames(self._directions, embedder)
-        return None
+        directions = self._find_directions()
+        return ClassNames(directions, embedder) if directions is not None and directions.names else None
 
 
 def text_side_of(
     encoder: Encoder, name: str, *, models_dir: Path, open_embedder: OpenEmbedder, open_parts: OpenParts
 ) -> TextSide:
-    """Return the words' side of an encoder, with what lies among its files: `bridge.npz` and `heads.npz`, if anything.
+    """Return the words' side of an encoder, with what lies among its files.
+
+    That is `bridge.npz`, the heads in `heads.npz`, or the classifier in the ONNX file of the model, if anything.
 
     Args:
         name: of the encoder in the registry.
@@ -209,19 +213,22 @@ def text_side_of(
         open_embedder=open_embedder,
         open_parts=open_parts,
         prior=read_prior(name, models_dir=models_dir),
-        directions=_directions(files_of(name, models_dir=models_dir), encoder),
+        find_directions=partial(_directions, files_of(name, models_dir=models_dir), encoder),
     )
 
 
 def _directions(folder: Path, encoder: Encoder) -> ClassDirections | None:
-    if not (folder / HEADS_NAME).is_file():
-        return None
-    try:
-        heads = Heads.open(folder / HEADS_NAME)
-    except ManifestError as error:
-        logger.warning("The class names of %s are not used: %s", encoder.encoder_id, error)
-        return None
-    return ClassDirections.of_heads(heads) if heads.encoder_id == encoder.encoder_id else None
+    """Return the classes of the heads that were trained for an encoder, else those of its own classifier."""
+    if (folder / HEADS_NAME).is_file():
+        try:
+            heads = Heads.open(folder / HEADS_NAME)
+        except ManifestError as error:
+            logger.warning("The class names of %s are not used: %s", encoder.encoder_id, error)
+        else:
+            if heads.encoder_id == encoder.encoder_id:
+                return ClassDirections.of_heads(heads)
+    side = encoder.manifest.image if isinstance(encoder, OnnxEncoder) else None
+    return directions_of(side) if side is not None else None
 
 
 def open_text_model(name: str, *, models_dir: Path, threads: int = 1) -> TextEmbedder:

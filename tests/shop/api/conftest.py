@@ -12,6 +12,10 @@ from rest_framework.test import APIClient
 from feira.core.testing.photos import photo_bytes
 from feira.shop.accounts.models import Account, ApiToken, Seller
 from feira.shop.accounts.services import issue_token
+from feira.shop.datasets.asked import Asked
+from feira.shop.datasets.models import DatasetRequest
+from feira.shop.jobs.models import Job
+from feira.shop.jobs.services import submit
 from feira.shop.listings.models import Listing
 from feira.shop.photos.models import Photo
 from feira.shop.search.models import SavedSearch
@@ -22,7 +26,7 @@ from tests.factories import make_account, make_listing, make_photo, make_seller
 
 @dataclass(frozen=True)
 class World:
-    """An owner with a live listing, a draft, a loose photo and a saved search; somebody else; somebody of the staff."""
+    """An owner with listings, a loose photo, a saved search, a data set and a job; somebody else; one of the staff."""
 
     owner: Account
     seller: Seller
@@ -33,6 +37,8 @@ class World:
     photo: Photo
     token: ApiToken
     search: SavedSearch
+    dataset: DatasetRequest
+    job: Job
 
     def account(self, who: str) -> Account | None:
         """Return `owner`, `other` or `staff`; None for a guest."""
@@ -66,6 +72,8 @@ def world(db: None) -> World:
         photo=make_photo(owner, colour=(10, 90, 200)),
         token=issue_token(account=owner, name="stock import")[0],
         search=save_search(account=owner, query=SearchQuery(text="red shoes")),
+        dataset=DatasetRequest.objects.create(name="shoes", asked=Asked().to_json(), requested_by=owner),
+        job=submit("photos.verify_index", requested_by=owner.pk),
     )
 
 

@@ -91,6 +91,9 @@ def test_made_up_requests_get_answers_that_the_schema_describes(path: str, metho
     headers = {"Authorization": f"Bearer {secret}"}
     # Half of the requests name things that are there.
     known = {
+        "dataset_id": world.dataset.pk,
+        "job_id": world.job.pk,
+        "name": "verify-index",
         "listing_id": world.live.pk,
         "photo_id": world.photo.pk,
         "search_id": world.search.pk,

@@ -13,7 +13,8 @@ from feira.shop.feed import services
 from feira.shop.feed.models import NeighbourList
 from feira.shop.feed.selectors import similar_listings
 from feira.shop.jobs import services as jobs
-from feira.shop.jobs.models import Job
+from feira.shop.jobs.models import Job, JobItem
+from feira.shop.jobs.offered import form_of, get_service, start
 from feira.shop.listings.models import Listing
 from feira.shop.listings.services import archive_listing, mark_sold, publish_listing
 from feira.shop.photos.engine import engine as shop_engine
@@ -198,3 +199,25 @@ def test_similar_listings_cost_two_queries_whatever_there_is(
     with django_assert_num_queries(1):
         assert similar_listings(10**9) == []
     assert Photo.objects.count() == 4
+
+
+def test_all_neighbours_are_found_anew_by_a_job_in_ranges(three: Three) -> None:
+    before = {listing.pk: neighbours(listing) for listing in three}
+    NeighbourList.objects.update(packed=b"")
+    job = jobs.submit("feed.rebuild_all_neighbours")
+    jobs.run_until_idle()
+    job.refresh_from_db()
+    assert job.result == {"listings": 3}, job.error
+    assert {listing.pk: neighbours(listing) for listing in three} == before
+    assert JobItem.objects.filter(job=job, state="done").count() == job.progress_total >= 1
+
+
+def test_rebuilding_the_index_is_followed_by_the_neighbours(three: Three) -> None:
+    service = get_service("rebuild-index")
+    index = start(service, form_of(service, {}), requested_by=None).job
+    neighbours_job = Job.objects.get(kind="feed.rebuild_all_neighbours")
+    assert (neighbours_job.parent_id, neighbours_job.unmet) == (index.pk, 1)
+    jobs.run_until_idle()
+    assert set(Job.objects.filter(pk__in=[index.pk, neighbours_job.pk]).values_list("state", flat=True)) == {
+        "succeeded"
+    }

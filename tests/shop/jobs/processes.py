@@ -22,7 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 PATIENCE_S = 30.0
 DRIVER = "from tests.shop.jobs.chaos.driver import obey; obey()"
 WORKER = (
-    "import sys; from feira.shop.jobs import worker; worker.STOP_GRACE_S = 0.3;"
+    "import sys; from feira.shop.jobs import limits, worker; worker.STOP_GRACE_S = 0.3;"
+    "limits.GRACE_S = 0.5;"
     "sys.exit(worker.run_worker(concurrency=2, health_port=int(sys.argv[1])))"
 )
 BEAT = "import sys; from feira.shop.jobs.beat import run_beat; run_beat(int(sys.argv[1]))"
@@ -110,6 +111,16 @@ class Shop:
         numbers: list[int] = self.order("submit", payloads=payloads)
         return numbers
 
+    def submit_one(self, kind: str, payload: dict[str, Any] | None = None, **terms: Any) -> int:
+        """Submit a job of any kind, and return its number."""
+        number: int = self.order("submit_one", kind=kind, payload=payload, **terms)
+        return number
+
+    def stop_worker(self) -> None:
+        """Stop the worker, if there is one."""
+        if self._worker is not None and self._worker.process.poll() is None:
+            self._worker.stop()
+
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the database."""
         connection = sqlite3.connect(self.database, timeout=20)
@@ -117,6 +128,13 @@ class Shop:
             return connection.execute(query, values).fetchall()
         finally:
             connection.close()
+
+    def change(self, statement: str) -> None:
+        """Change the database, as somebody else would."""
+        connection = sqlite3.connect(self.database, timeout=20)
+        with connection:
+            connection.execute(statement)
+        connection.close()
 
     def state(self, job_id: int) -> str:
         """Return where a job stands."""

@@ -14,8 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from feira.core.errors import Misconfigured
 from feira.health import HealthServer
 from feira.shop.jobs import duties, metrics, owners, services
-from feira.shop.jobs.models import Duty, Job, Periodic, State
-from feira.shop.jobs.periodic import Recurring, Timetable
+from feira.shop.jobs.models import Duty, Job, State
 from feira.shop.jobs.registry import job
 from feira.shop.jobs.running import RunningJob
 from feira.shop.jobs.worker import run_worker
@@ -54,33 +53,6 @@ def test_a_duty_is_kept_by_its_holder_and_free_for_others_when_it_ends() -> None
     assert duties.hold("beat", seconds=10)
     duties.release("beat")
     assert Duty.objects.get().owner == ""
-
-
-@pytest.mark.django_db
-def test_periodic_work_runs_at_once_then_at_its_interval_across_restarts_whatever_the_others_do() -> None:
-    ran: list[str] = []
-
-    def fail() -> None:
-        raise ValueError("broken")
-
-    recurring = [
-        Recurring("t.fail", 3600.0, fail),
-        Recurring("t.daily", 86_400.0, lambda: ran.append("daily")),
-        Recurring("t.often", 2.0, lambda: ran.append("often")),
-    ]
-    timetable = Timetable(recurring)
-    assert timetable.run_due() == ["t.fail", "t.daily", "t.often"]
-    assert timetable.run_due() == []
-    assert ran == ["daily", "often"]
-    assert 1.0 < timetable.wait_s(most=60.0) <= 2.0
-    assert timetable.wait_s(most=0.5) == 0.5
-    assert {row.name: row.last_error for row in Periodic.objects.all()} == {
-        "t.fail": "ValueError: broken",
-        "t.daily": "",
-    }
-    assert Timetable(recurring).run_due() == ["t.often"]
-    Periodic.objects.filter(name="t.daily").update(last_run_at=timezone.now() - timedelta(days=1))
-    assert Timetable(recurring).run_due() == ["t.daily", "t.often"]
 
 
 @pytest.mark.django_db
@@ -136,3 +108,21 @@ def test_jobs_asked_for_while_the_broker_is_away_are_done_when_it_is_back(tmp_pa
         assert shop.rows("SELECT name, owner FROM jobs_duty") == [("beat", "")]
         assert worker.stop() == 0
         assert shop.rows("SELECT 1 FROM jobs_worker") == []
+
+
+@pytest.mark.system
+def test_the_command_takes_so_many_jobs_at_once_from_the_queues_that_are_named(
+    tmp_path: Path, empty_database: Path
+) -> None:
+    with open_shop(tmp_path, f"sqlite:///{tmp_path / 'broker.sqlite3'}", database=empty_database) as shop:
+        pictures = [shop.submit_one("chaos.picture", {"together": 4}) for _ in range(4)]
+        (other,) = shop.submit({"seconds": 0.0})
+        command = [str(Path(sys.executable).with_name("feira")), "worker", "--queues", "imagery", "--concurrency", "4"]
+        worker = subprocess.Popen(command, env=shop.environment)
+        try:
+            wait_until(lambda: all(shop.state(job) == "succeeded" for job in pictures), "the pictures are done")
+        finally:
+            worker.terminate()
+            assert worker.wait(30) == 0
+        assert {attempts for (attempts,) in shop.rows("SELECT attempts FROM jobs_job WHERE queue = 'imagery'")} == {1}
+        assert (shop.state(other), shop.traces("execution", other)) == ("queued", 0)

@@ -188,7 +188,7 @@ def test_a_day_without_workers_costs_a_bounded_number_of_messages(messages: Mess
     row = Job.objects.filter(pk=submitted.pk)
     published = 0
     for _minute in range(24 * 60):
-        if selectors.jobs_never_published(now=timezone.now(), most=1) or selectors.jobs_to_publish_again(
+        if selectors.jobs_never_published("default", now=timezone.now(), most=1) or selectors.jobs_to_publish_again(
             now=timezone.now(), most=1
         ):
             published += delivery.publish_due()

@@ -38,7 +38,7 @@ def swapping_engine(live: ServedEncoder, tmp_path: Path) -> Iterator[Engine]:
         grace_s=0.1,
         retry_s=0.05,
     )
-    config.models_dir.mkdir()
+    config.models_dir.mkdir(exist_ok=True)
     engine = Engine(config, open_encoder=open_test_encoder)
     app = create_app(engine, on_failed_start=print)
     server = uvicorn.Server(

@@ -1,19 +1,23 @@
 """Words meet pictures by what a shop holds, in whatever language it is written, and only for the better."""
 
 import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from django.utils import timezone
 from typer.testing import CliRunner
 
+from feira.cli import train_align
+from feira.cli.running import RunningProcess, RunningShop, forget_running, write_running
 from feira.cli.train import app
 from feira.core.encoders.descriptors import DescriptorEncoder
-from feira.core.errors import NoTextSide
+from feira.core.errors import EngineUnavailable, NoTextSide
 from feira.core.learning.bridge import Bridge
 from feira.core.types import Matrix
+from feira.settings import load_settings
 from feira.shop.feedback.models import Click
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.models import Job
@@ -21,6 +25,7 @@ from feira.shop.learning.models import LearnedPart
 from feira.shop.learning.selectors import live_part, live_version
 from feira.shop.learning.services import promote, propose
 from feira.shop.listings.models import Listing, ListingPhoto
+from feira.shop.photos.engine import ask_engine_at
 from feira.shop.photos.engine import engine as shop_engine
 from feira.shop.photos.models import Embedding, Photo
 from feira.shop.search.bridging import PART, is_due, is_held_out, refit_bridge
@@ -153,6 +158,33 @@ def test_a_bridge_that_leads_astray_is_replaced_and_before_and_after_are_told(
     assert facts["version"] == 3
     assert facts["before"] < facts["after"]
     assert live_version(PART, EYE.encoder_id) == 3
+
+
+@pytest.fixture
+def asked_anywhere() -> Iterator[None]:
+    """Forget afterwards which engine a command was sent to."""
+    yield
+    ask_engine_at(load_settings().engine_url)
+
+
+def test_the_command_asks_the_engine_of_the_shop_that_runs_on_the_data_folder(
+    stock: Callable[..., list[Listing]], engine: str, asked_anywhere: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock(240)
+    settings = load_settings().model_copy(update={"engine_url": "http://127.0.0.1:9"})  # nobody answers there
+    monkeypatch.setattr(train_align, "load_settings", lambda: settings)
+    alone = CliRunner().invoke(app, ["align", "--json"])
+    assert isinstance(alone.exception, EngineUnavailable)
+
+    process = RunningProcess(pid=None, url=engine, ready=True, restarts=0)
+    shop = RunningShop(pid=os.getpid(), address="", started_at=0.0, processes={"engine": process})
+    write_running(settings.data_dir, shop)
+    try:
+        told = CliRunner().invoke(app, ["align", "--json"])
+    finally:
+        forget_running(settings.data_dir)
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["photos"] == 240
 
 
 def test_what_people_open_for_a_query_teaches_too_but_not_held_out_listings(

@@ -252,7 +252,8 @@ def test_a_bounded_number_of_requests_reaches_the_engine(
     sent_to.clear()
     likes = f"like={things['Elm'].pk}&unlike={things['Fern'].pk}"
     asked(f"q=red+-green&photo={photo}&but=blue&without=red&max_price=90&{likes}", browser)
-    assert sent_to == ["/encode-texts", "/encode", "/search", "/search", "/search"]
+    told_by_likeness = ["/status", "/encode", "/search", "/search"]
+    assert sent_to == [*told_by_likeness, "/encode-texts", "/encode", "/search", "/search", "/search"]
 
 
 def test_a_change_of_encoder_between_two_requests_costs_no_answer(

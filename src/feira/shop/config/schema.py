@@ -31,10 +31,13 @@ PROBLEMS = {
     "404": "There is no such thing, or you may not see it.",
     "406": "No media type that is asked for can be given.",
     "409": "It is not in a state in which that can be done.",
+    "410": "It was there once.",
     "413": "The body has too many bytes.",
     "415": "The body's media type is not taken here.",
+    "416": "There are no such bytes in it.",
     "422": "The content cannot be used.",
     "429": "Too many requests; `Retry-After` says when to go on.",
+    "503": "Not available right now; `Retry-After` says when to come again.",
 }
 
 

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "feira.shop.feedback",
     "feira.shop.search",
     "feira.shop.feed",
+    "feira.shop.datasets",
     "feira.shop.storefront",
     "feira.shop.insight",
     "django.contrib.admin",
@@ -229,7 +230,16 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"AttributeKindEnum": "feira.shop.listings.models.Attribute.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "AttributeKindEnum": "feira.shop.listings.models.Attribute.Kind",
+        "ConditionEnum": "feira.shop.listings.models.Listing.Condition",
+        "ColourEnum": "feira.shop.listings.tags.COLOURS",
+        "DatasetStateEnum": "feira.shop.datasets.selectors.STATES",
+        "SnapshotStateEnum": "feira.shop.datasets.models.Snapshot.State",
+        "ListingStateEnum": "feira.shop.listings.models.Listing.State",
+        "JobStateEnum": "feira.shop.jobs.models.State",
+        "JobItemStateEnum": "feira.shop.jobs.models.ItemState",
+    },
 }
 
 # An address is unique whatever its case, by a constraint that the check does not see.

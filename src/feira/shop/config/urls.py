@@ -15,6 +15,7 @@ urlpatterns = [
     path("account/", include("allauth.account.urls")),
     path("api/v1/", include("feira.shop.config.urls_api")),
     path("api/", include("feira.shop.config.urls_short")),
+    path("datasets/", include("feira.shop.datasets.urls")),
     path("staff/insight/", include("feira.shop.insight.urls")),
     path("staff/admin/", admin.site.urls),
 ]

@@ -12,6 +12,8 @@ urlpatterns = [
     path("", include("feira.shop.listings.urls_api")),
     path("", include("feira.shop.search.urls_api")),
     path("", include("feira.shop.feed.urls_api")),
+    path("", include("feira.shop.datasets.urls_api")),
+    path("", include("feira.shop.jobs.urls_api")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", api_docs.SwaggerView.as_view(), name="docs"),
     path("redoc/", api_docs.redoc, name="redoc"),

@@ -1,6 +1,6 @@
 """What the feed does: keep every listing's neighbours up to date, remember likes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -149,8 +149,29 @@ def rebuild_all_neighbours(progress: Callable[[int, int], None] = lambda _done, 
     for start in range(0, len(listing_ids), LISTINGS_AT_ONCE):
         replace_neighbours(find_neighbours(listing_ids[start : start + LISTINGS_AT_ONCE]))
         progress(min(start + LISTINGS_AT_ONCE, len(listing_ids)), len(listing_ids))
-    NeighbourList.objects.exclude(listing__in=live_listings()).delete()
+    forget_lists_of_others()
     return len(listing_ids)
+
+
+def listing_ranges() -> Iterator[str]:
+    """Yield the ranges of numbers in which there are live listings, as in `128-255`; the same at every call as long as
+    none is added."""
+    last = -1
+    for listing_id in live_listings().order_by("pk").values_list("pk", flat=True).iterator():
+        if listing_id // LISTINGS_AT_ONCE != last:
+            last = listing_id // LISTINGS_AT_ONCE
+            yield f"{last * LISTINGS_AT_ONCE}-{(last + 1) * LISTINGS_AT_ONCE - 1}"
+
+
+def live_listings_in(name: str) -> list[int]:
+    """Return the live listings of a range."""
+    first, last = (int(number) for number in name.split("-"))
+    return list(live_listings().filter(pk__range=(first, last)).order_by("pk").values_list("pk", flat=True))
+
+
+def forget_lists_of_others() -> None:
+    """Delete the neighbours of listings that are not live."""
+    NeighbourList.objects.exclude(listing__in=live_listings()).delete()
 
 
 def follow_encoder(encoder_id: str, progress: Callable[[int, int], None] = lambda _done, _total: None) -> int:

@@ -15,6 +15,7 @@ View = Callable[..., HttpResponse]
 SEE_QUERIES = "feedback.view_searchlog"
 SEE_LEARNED = "learning.view_learnedpart"
 DECIDE = "learning.decide_learnedpart"
+SEE_JOBS = "jobs.view_job"
 
 
 def staff_with(permission: str) -> Callable[[View], View]:

@@ -1,5 +1,7 @@
 """The job that trains the query ranker."""
 
+from django.utils.translation import gettext_lazy as _
+
 from feira.shop.insight.ranker_training import train_ranker as train
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.periodic import periodic
@@ -9,7 +11,15 @@ from feira.shop.jobs.running import RunningJob
 KIND = "insight.train_ranker"
 
 
-@job("insight.train_ranker", queue="inference", max_attempts=20, backoff_s=30.0, lease_s=300.0)
+@job(
+    "insight.train_ranker",
+    queue="inference",
+    max_attempts=20,
+    backoff_s=30.0,
+    lease_s=300.0,
+    title=_("Retrain the ranker"),
+    describes=_("Learns from judgements how results are ordered. Serves only if the gate finds it better."),
+)
 def train_ranker(job: RunningJob) -> None:
     """Fit the weights of the query ranker to what people judged, and let them serve if they are better."""
     trained = train()

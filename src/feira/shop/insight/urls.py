@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from feira.shop.insight import learned_views, query_views
+from feira.shop.insight import learned_views, query_views, services_job_views, services_views
 
 app_name = "insight"
 urlpatterns = [
@@ -14,4 +14,10 @@ urlpatterns = [
     path("learned/<int:part_id>/", learned_views.learned_part, name="learned_part"),
     path("learned/<int:part_id>/promote/", learned_views.promote, name="promote"),
     path("learned/<int:part_id>/roll-back/", learned_views.roll_back, name="roll_back"),
+    path("services/", services_views.services, name="services"),
+    path("services/<slug:name>/", services_views.service, name="service"),
+    path("jobs/", services_job_views.jobs, name="jobs"),
+    path("jobs/<int:job_id>/", services_job_views.job, name="job"),
+    path("jobs/<int:job_id>/cancel/", services_job_views.cancel, name="cancel_job"),
+    path("jobs/<int:job_id>/retry/", services_job_views.retry, name="retry_job"),
 ]

@@ -11,5 +11,6 @@ class JobsConfig(AppConfig):
     label = "jobs"
 
     def ready(self) -> None:
-        """Let the apps register their kinds, subscriptions and periodic work."""
+        """Let the apps register their kinds, subscriptions and periodic work, and offer their services."""
         autodiscover_modules("tasks")
+        autodiscover_modules("offers")

@@ -7,13 +7,13 @@ ledger, so no result backend, no retries, no priorities and no schedules of Cele
 from typing import Any
 
 from celery import Celery
-from django.db import close_old_connections
 from kombu import Exchange, Queue
 
 from feira.settings import Settings, load_settings, sqlite_path
-from feira.shop.jobs import running
 from feira.shop.jobs.registry import QUEUES, SHORTEST_FIRST
 
+# The one message: its argument is the number of a job. `feira.shop.jobs.pickup` holds what workers do with it.
+RUN_JOB = "feira.run_job"
 EMBEDDED_TRANSPORT = "feira.shop.jobs.transport:Transport"
 # Redis hands a message out again when its worker was silent for this long. Short, because a message about a job that
 # is still running costs one look into the ledger.
@@ -64,10 +64,3 @@ def celery_config(settings: Settings) -> dict[str, Any]:
 # Without Celery's own Django fix-up: it runs all system checks in every child and reconnects for every task.
 app = Celery("feira", fixups=[])
 app.add_defaults(lambda: celery_config(load_settings()))
-
-
-@app.task(name="feira.run_job")
-def run_job(job_id: int) -> None:
-    """Run one job of the ledger, unless somebody else does or did."""
-    close_old_connections()
-    running.run(job_id)

@@ -10,10 +10,14 @@ from datetime import timedelta
 from secrets import token_hex
 from typing import Any
 
+from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from feira.shop.jobs import dependencies
 from feira.shop.jobs.errors import LeaseLost
-from feira.shop.jobs.models import PENDING, UNFINISHED, Job, State
+from feira.shop.jobs.lines import Lines
+from feira.shop.jobs.models import PENDING, UNFINISHED, Job, Level, State
 from feira.shop.jobs.owners import this_process
 from feira.shop.jobs.registry import Kind
 
@@ -35,7 +39,8 @@ def claim(job: Job, kind: Kind) -> Lease | None:
     """Take a due job, or return None when it is not due, finished, or in other hands."""
     now = timezone.now()
     token = token_hex(16)
-    taken = Job.objects.filter(pk=job.pk, state__in=PENDING, run_after__lte=now, attempts=job.attempts).update(
+    due = Job.objects.filter(pk=job.pk, state__in=PENDING, unmet=0, run_after__lte=now, attempts=job.attempts)
+    taken = due.update(
         state=State.RUNNING,
         attempts=job.attempts + 1,
         lease_token=token,
@@ -70,13 +75,35 @@ def note_progress(lease: Lease, done: int, total: int, message: str) -> None:
     )
 
 
+def set_progress(lease: Lease, done: int, total: int) -> None:
+    """Write down how many of the items are done, and leave the message.
+
+    Raises:
+        LeaseLost: the job is in other hands or cancelled.
+    """
+    _update(lease, progress_done=done, progress_total=total)
+
+
+def count_items(lease: Lease, done: int) -> None:
+    """Add finished items to the progress; inside a transaction, what else it holds is kept only if this succeeds.
+
+    Raises:
+        LeaseLost: the job is in other hands or cancelled.
+    """
+    until = timezone.now() + timedelta(seconds=lease.seconds)
+    _update(lease, progress_done=F("progress_done") + done, lease_until=until)
+
+
 def succeed(lease: Lease, result: Mapping[str, Any] | None) -> None:
-    """End the job well.
+    """End the job well, and let the jobs go on that wait for it.
 
     Raises:
         LeaseLost: the job is in other hands or cancelled; a transaction around this must be rolled back.
     """
-    _update(lease, state=State.SUCCEEDED, result=result, error="", finished_at=timezone.now(), lease_until=None)
+    with transaction.atomic(savepoint=False):
+        ended = {"finished_at": timezone.now(), "lease_until": None}
+        _update(lease, state=State.SUCCEEDED, result=result, error="", reference="", **ended)
+        dependencies.meet(lease.job_id)
 
 
 def add_result(lease: Lease, result: Mapping[str, Any]) -> None:
@@ -84,16 +111,25 @@ def add_result(lease: Lease, result: Mapping[str, Any]) -> None:
     Job.objects.filter(pk=lease.job_id, state=State.SUCCEEDED, lease_token=lease.token).update(result=result)
 
 
-def fail(lease: Lease, reason: str) -> None:
-    """End the job badly, for good.
+def fail(lease: Lease, reason: str, *, reference: str = "") -> None:
+    """End the job badly, for good, and with it the jobs that wait for it.
 
     Raises:
         LeaseLost: the job is in other hands or cancelled.
     """
-    _update(lease, state=State.FAILED, error=reason[:ERROR_LENGTH], finished_at=timezone.now(), lease_until=None)
+    with transaction.atomic():
+        _update(
+            lease,
+            state=State.FAILED,
+            error=reason[:ERROR_LENGTH],
+            reference=reference,
+            finished_at=timezone.now(),
+            lease_until=None,
+        )
+        dependencies.fail_dependants(lease.job_id)
 
 
-def retry_later(lease: Lease, kind: Kind, reason: str) -> None:
+def retry_later(lease: Lease, kind: Kind, reason: str, *, reference: str = "") -> None:
     """Give the job back for a further attempt after a wait that doubles each time, half of it by chance.
 
     Raises:
@@ -101,7 +137,7 @@ def retry_later(lease: Lease, kind: Kind, reason: str) -> None:
     """
     # The exponent is capped because 2**1000 is no float, and some kinds never stop trying.
     wait_s = min(kind.backoff_s * 2 ** min(lease.attempt - 1, 30), kind.max_backoff_s)
-    _give_back(lease, reason, after_s=wait_s * random.uniform(0.5, 1.0))
+    _give_back(lease, reason, after_s=wait_s * random.uniform(0.5, 1.0), reference=reference)
 
 
 def give_back(lease: Lease, reason: str) -> None:
@@ -113,16 +149,88 @@ def give_back(lease: Lease, reason: str) -> None:
     _give_back(lease, reason, after_s=0.0, attempts=lease.attempt - 1)
 
 
+def fail_unclaimed(job: Job, reason: str) -> None:
+    """End a job badly that nobody can run, and with it the jobs that wait for it."""
+    with transaction.atomic():
+        failed = Job.objects.filter(pk=job.pk, state__in=PENDING).update(
+            state=State.FAILED, error=reason[:ERROR_LENGTH], finished_at=timezone.now()
+        )
+        if failed:
+            dependencies.fail_dependants(job.pk)
+
+
+def fail_lost(job: Job, reason: str) -> bool:
+    """End a running job badly whose worker is gone, unless that worker has just shown itself after all."""
+    with transaction.atomic():
+        failed = _still_in_its_hands(job).update(
+            state=State.FAILED, error=reason, finished_at=timezone.now(), lease_until=None
+        )
+        if failed:
+            Lines(job.pk).write(reason, Level.ERROR)
+            dependencies.fail_dependants(job.pk)
+    return bool(failed)
+
+
+def take_back(job: Job, reason: str) -> bool:
+    """Let a running job be tried again whose worker is gone, unless that worker has just shown itself after all."""
+    with transaction.atomic():
+        taken = _still_in_its_hands(job).update(
+            state=State.WAITING,
+            run_after=timezone.now(),
+            published_at=None,
+            publish_count=0,
+            lease_token="",
+            lease_until=None,
+            error=reason,
+        )
+        if taken:
+            Lines(job.pk).write(reason, Level.WARNING)
+    return bool(taken)
+
+
+def _still_in_its_hands(job: Job) -> QuerySet[Job]:
+    # By token and time: a worker that shows itself right now keeps or loses the job, never half of it.
+    return Job.objects.filter(pk=job.pk, state=State.RUNNING, lease_token=job.lease_token, lease_until=job.lease_until)
+
+
+def retry(job_id: int) -> bool:
+    """Open a failed or cancelled job again, with all its attempts, or return False when it is neither.
+
+    Jobs that failed because of it wait again.
+    """
+    with transaction.atomic():
+        opened = Job.objects.filter(pk=job_id, state__in=(State.FAILED, State.CANCELLED)).update(
+            state=State.WAITING,
+            attempts=0,
+            run_after=timezone.now(),
+            published_at=None,
+            publish_count=0,
+            lease_token="",
+            lease_until=None,
+            error="",
+            reference="",
+            failed_for=None,
+            finished_at=None,
+            is_counted=False,
+        )
+        if opened:
+            dependencies.reopen_dependants(job_id)
+    return bool(opened)
+
+
 def cancel(job_id: int) -> bool:
     """Stop a job for good, or return False when it is finished already.
 
-    A running one is fenced off: its next sign of life fails, and what it does until then is not kept.
+    A running one is fenced off: its next sign of life fails, and what it does until then is not kept. Jobs that wait
+    for it fail.
     """
-    return bool(
-        Job.objects.filter(pk=job_id, state__in=UNFINISHED).update(
+    with transaction.atomic():
+        cancelled = Job.objects.filter(pk=job_id, state__in=UNFINISHED).update(
             state=State.CANCELLED, finished_at=timezone.now(), lease_token="", lease_until=None
         )
-    )
+        if cancelled:
+            dependencies.fail_dependants(job_id)
+    return bool(cancelled)
 
 
 def _give_back(lease: Lease, reason: str, *, after_s: float, **also: Any) -> None:

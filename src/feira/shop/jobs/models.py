@@ -8,14 +8,17 @@ A job moves like this; the word in brackets is who moves it:
 
     waiting, queued or running ──[cancel]──▶ cancelled
 
-*Waiting* jobs are known to the ledger only: not due yet, or not handed to the broker so far. *Queued* ones were
-handed to it at `published_at`. The ledger is the truth: a queued job whose message is lost is published again, and a
-message about a job that somebody else runs is dropped.
+    failed or cancelled ──[retry, by a person]──▶ waiting
+
+*Waiting* jobs are known to the ledger only: not due yet, still waiting for other jobs (`unmet` > 0), or not handed to
+the broker so far. *Queued* ones were handed to it at `published_at`. The ledger is the truth: a queued job whose
+message is lost is published again, and a message about a job that somebody else runs is dropped.
 """
 
 from datetime import timedelta
 from typing import ClassVar
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -33,6 +36,14 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
+class Priority(models.IntegerChoices):
+    """Which of the jobs of a queue goes first; among equals it is about who came first."""
+
+    SOON = 1, _("soon")
+    NORMAL = 2, _("normal")
+    WHENEVER = 3, _("whenever")
+
+
 PENDING = (State.WAITING, State.QUEUED)
 UNFINISHED = (*PENDING, State.RUNNING)
 FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
@@ -44,6 +55,7 @@ class Job(models.Model):
     kind = models.CharField(max_length=100)
     payload = models.JSONField(default=dict)
     queue = models.CharField(max_length=20)
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
     key = models.CharField(
         max_length=200, default="", blank=True, help_text="At most one unfinished job of a kind has a given key."
     )
@@ -51,6 +63,14 @@ class Job(models.Model):
     # The account's number. Jobs are the lowest app: they know no accounts.
     requested_by = models.BigIntegerField(null=True, blank=True)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
+
+    unmet = models.PositiveIntegerField(
+        default=0, help_text="How many jobs that this one waits for have not succeeded."
+    )
+    # A number, not a key: the reason outlives the row of the job that was the cause.
+    failed_for = models.BigIntegerField(
+        null=True, blank=True, help_text="The job whose failure or cancellation made this one fail."
+    )
 
     attempts = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveIntegerField(default=5)
@@ -69,15 +89,24 @@ class Job(models.Model):
     progress_message = models.CharField(max_length=200, default="", blank=True)
     result = models.JSONField(null=True, blank=True)
     error = models.TextField(default="", blank=True, help_text="Why the last attempt, or the job, failed.")
+    reference = models.CharField(
+        max_length=12, default="", blank=True, help_text="Of an unexpected error: the log has more under this word."
+    )
 
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True, help_text="Start of the latest attempt.")
     finished_at = models.DateTimeField(null=True, blank=True)
+    is_counted = models.BooleanField(default=False, help_text="Whether its end is in the tallies.")
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["state", "run_after"], name="jobs_job_due"),
             models.Index(fields=["kind", "state"], name="jobs_job_by_kind"),
+            # However many jobs wait for others, looking for one that may run does not pass them.
+            models.Index(fields=["unmet", "state", "run_after"], name="jobs_job_may_run"),
+            models.Index(fields=["queue", "unmet", "state", "priority", "run_after"], name="jobs_job_goes_next"),
+            models.Index(fields=["failed_for"], condition=Q(failed_for__isnull=False), name="jobs_job_failed_for"),
+            models.Index(fields=["finished_at"], condition=Q(is_counted=False), name="jobs_job_to_count"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -108,6 +137,76 @@ class Job(models.Model):
         return self.finished_at - self.started_at
 
 
+class Dependency(models.Model):
+    """One job waits until another has succeeded; kept afterwards, to show what led to what."""
+
+    # Both unique by their pair, which is the index for looking them up by `job`.
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="dependencies", db_index=False)
+    on = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="dependants")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "on"], name="jobs_dependency_once"),
+            models.CheckConstraint(condition=~Q(job=models.F("on")), name="jobs_dependency_not_on_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.job_id} after #{self.on_id}"
+
+
+class ItemState(models.TextChoices):
+    """Where one item of a job stands."""
+
+    WAITING = "waiting", _("waiting")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+
+
+class JobItem(models.Model):
+    """One of the many like things that a job does, so that a repeated job does only what is missing."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="items", db_index=False)
+    name = models.CharField(max_length=200)
+    state = models.CharField(max_length=10, choices=ItemState.choices, default=ItemState.WAITING)
+    attempts = models.PositiveIntegerField(default=0, help_text="How often it was finished or failed.")
+    result = models.JSONField(null=True, blank=True)
+    error = models.TextField(default="", blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["job", "state", "id"], name="jobs_jobitem_by_state")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "name"], name="jobs_jobitem_one_per_name"),
+            models.CheckConstraint(condition=Q(state__in=ItemState.values), name="jobs_jobitem_state_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of #{self.job_id}"
+
+
+class Level(models.TextChoices):
+    """How much a line of a job's log matters."""
+
+    INFO = "info", _("info")
+    WARNING = "warning", _("warning")
+    ERROR = "error", _("error")
+
+
+class JobLine(models.Model):
+    """One line that a job has written about its work; of each job the newest thousand or so are kept."""
+
+    # Found by the index of job and number.
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="lines", db_index=False)
+    at = models.DateTimeField(default=timezone.now)
+    level = models.CharField(max_length=10, choices=Level.choices, default=Level.INFO)
+    text = models.CharField(max_length=1000)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["job", "id"], name="jobs_jobline_of_job")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Worker(models.Model):
     """A worker process that was there at `seen_at`; removed when it stops cleanly."""
 
@@ -122,12 +221,24 @@ class Worker(models.Model):
 
 
 class Periodic(models.Model):
-    """When a recurring piece of work ran last; rows exist for what recurs once a minute or less often."""
+    """A recurring piece of work: how often staff want it, and how it went. The beat adds the rows and follows them."""
 
-    name = models.CharField(max_length=100, unique=True)
-    last_run_at = models.DateTimeField(null=True, blank=True)
-    last_took_s = models.FloatField(null=True, blank=True)
-    last_error = models.TextField(default="", blank=True)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    every_s = models.FloatField(
+        _("interval in seconds"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(366 * 86_400)],
+        help_text=_("From one start to the next. Leave it empty for the interval that Feira ships with."),
+    )
+    is_enabled = models.BooleanField(_("runs"), default=True)
+    run_asked_at = models.DateTimeField(
+        _("asked to run at"), null=True, blank=True, help_text=_("Set by “run now” until it was run.")
+    )
+    # Noted every time, but at most twice a minute: much recurs every few seconds.
+    last_run_at = models.DateTimeField(_("last run"), null=True, blank=True)
+    last_took_s = models.FloatField(_("took (s)"), null=True, blank=True)
+    last_error = models.TextField(_("error"), default="", blank=True)
 
     class Meta:
         verbose_name = _("periodic work")
@@ -135,6 +246,20 @@ class Periodic(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Tally(models.Model):
+    """A count over all jobs of a kind there ever were, those that are forgotten by now among them."""
+
+    kind = models.CharField(max_length=100)
+    figure = models.CharField(max_length=30, help_text="What is counted, in the words of feira.shop.jobs.tallies.")
+    amount = models.FloatField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "figure"], name="jobs_tally_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.figure}"
 
 
 class Duty(models.Model):

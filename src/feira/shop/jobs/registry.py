@@ -6,7 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from django.utils.functional import Promise
+
 from feira.shop.jobs.errors import BadPayload, UnknownKind
+from feira.shop.jobs.models import Priority
+
+Text = str | Promise
 
 Queue = Literal["imagery", "inference", "default"]
 QUEUES: tuple[str, ...] = get_args(Queue)
@@ -28,6 +33,11 @@ class Kind:
     lease_s: float
     backoff_s: float
     max_backoff_s: float
+    priority: Priority = Priority.NORMAL
+    time_limit_s: float | None = None
+    memory_limit_mb: float | None = None
+    title: Text = ""
+    describes: Text = ""
 
     def check(self, payload: dict[str, Any]) -> None:
         """Compare a payload with the parameters of the handler.
@@ -56,6 +66,11 @@ def job(
     lease_s: float = 60.0,
     backoff_s: float = 2.0,
     max_backoff_s: float = 600.0,
+    priority: Priority = Priority.NORMAL,
+    time_limit_s: float | None = None,
+    memory_limit_mb: float | None = None,
+    title: Text = "",
+    describes: Text = "",
 ) -> Callable[[Handler], Handler]:
     """Register a function as the handler of one kind of job.
 
@@ -64,15 +79,24 @@ def job(
 
     Args:
         name: `app.verb`, unique in the whole shop.
-        queue: who is to do it; there are no priorities, only queues.
+        queue: who is to do it.
         max_attempts: a job that failed or lost its worker this often ends as failed.
         lease_s: how long a job stays with a worker that no longer shows signs of life, in seconds.
         backoff_s: wait before the second attempt, in seconds; doubles with each further one, with jitter.
         max_backoff_s: longest wait between attempts, in seconds.
+        priority: which of the jobs of a queue go first; a single job may be submitted with another one.
+        time_limit_s: an attempt that takes longer is ended and counts as failed; None for no limit.
+        memory_limit_mb: an attempt whose process, with the processes it has started, holds more memory in MiB is
+            ended and counts as failed; None for no limit.
+        title: what people call it, translatable; the name when empty.
+        describes: what it does, in a sentence, translatable.
 
     Raises:
-        ValueError: the name is taken by another function, or the queue does not exist.
+        ValueError: the name is taken by another function, the queue does not exist, or a limit is not positive.
     """
+    for limit in (time_limit_s, memory_limit_mb):
+        if limit is not None and limit <= 0:
+            raise ValueError(f"The limits of {name!r} must be above zero. Leave out what is not limited.")
     if queue not in QUEUES:
         raise ValueError(f"There is no queue {queue!r}. Choose one of {', '.join(QUEUES)}.")
 
@@ -80,7 +104,20 @@ def job(
         known = _kinds.get(name)
         if known is not None and (known.run.__module__, known.run.__qualname__) != (run.__module__, run.__qualname__):
             raise ValueError(f"The kind {name!r} is taken by {known.run.__module__}. Choose another name.")
-        _kinds[name] = Kind(name, run, queue, max_attempts, lease_s, backoff_s, max_backoff_s)
+        _kinds[name] = Kind(
+            name=name,
+            run=run,
+            queue=queue,
+            max_attempts=max_attempts,
+            lease_s=lease_s,
+            backoff_s=backoff_s,
+            max_backoff_s=max_backoff_s,
+            priority=priority,
+            time_limit_s=time_limit_s,
+            memory_limit_mb=memory_limit_mb,
+            title=title or name,
+            describes=describes,
+        )
         return run
 
     return register
@@ -114,6 +151,11 @@ def get_kind(name: str) -> Kind:
         return _kinds[name]
     except KeyError:
         raise UnknownKind(name, known=sorted(_kinds)) from None
+
+
+def kinds() -> list[Kind]:
+    """Return every registered kind, by name."""
+    return [_kinds[name] for name in sorted(_kinds)]
 
 
 def subscribers_of(event: str) -> list[str]:

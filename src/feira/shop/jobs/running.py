@@ -1,21 +1,27 @@
 """Running one job: claim it, show signs of life, keep its effects and its end together, or try again later."""
 
-import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from secrets import token_hex
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
+from django.db import connection, transaction
 
+from feira.core.errors import FeiraError
 from feira.shop.jobs import leases
-from feira.shop.jobs.errors import GiveUp, LeaseLost, UnknownKind
+from feira.shop.jobs.errors import GiveUp, LeaseLost, LimitReached, UnknownKind
+from feira.shop.jobs.items import Items
 from feira.shop.jobs.leases import Lease
-from feira.shop.jobs.models import PENDING, Job, State
+from feira.shop.jobs.limits import interrupter
+from feira.shop.jobs.lines import Lines
+from feira.shop.jobs.models import PENDING, Job, Level, State
+from feira.shop.jobs.patience import over_a_restart
 from feira.shop.jobs.registry import Kind, get_kind
+from feira.shop.jobs.watching import Watch
 
 PROGRESS_EVERY_S = 0.25
 
@@ -27,9 +33,11 @@ class RunningJob:
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
-        self._lost = threading.Event()
+        self._stopped: BaseException | None = None
         self._last_progress = 0.0
         self._committed = False
+        self._items = Items(lease, self.check)
+        self._lines = Lines(lease.job_id)
 
     @property
     def id(self) -> int:
@@ -41,16 +49,20 @@ class RunningJob:
         """Which attempt this is, from 1."""
         return self._lease.attempt
 
-    def progress(self, done: int, total: int, message: str = "") -> None:
-        """Tell how far the work is; call it between items, as often as you like.
+    @property
+    def items(self) -> Items:
+        """The job's items, for work on many like things."""
+        return self._items
 
-        Written at most four times a second, except for the last item.
+    def progress(self, done: int, total: int, message: str = "") -> None:
+        """Tell how far the work is; call it as often as you like. A job with `items` need not: they are its progress.
+
+        Written at most four times a second, except when all is done.
 
         Raises:
             LeaseLost: the job was cancelled or taken over; let it pass.
         """
-        if self._lost.is_set():
-            raise LeaseLost(self.id)
+        self.check()
         now = time.monotonic()
         if done < total and now - self._last_progress < PROGRESS_EVERY_S:
             return
@@ -73,14 +85,48 @@ class RunningJob:
             leases.succeed(self._lease, result or None)
         self._committed = True
 
+    @contextmanager
+    def committing_items(self, names: Iterable[str]) -> Iterator[dict[str, Mapping[str, Any] | None]]:
+        """Keep the effects written inside and the note that these items are done in one transaction, or neither.
+
+        Yields a dict with every name, whose values, JSON or None, are kept as the items' results. The job goes on.
+
+        Raises:
+            ItemNotOpen: one was not planned, or is done already; nothing is kept.
+            LeaseLost: the job was cancelled or taken over; nothing is kept, let it pass.
+        """
+        results: dict[str, Mapping[str, Any] | None] = dict.fromkeys(names)
+        with transaction.atomic():
+            yield results
+            self._items.finish_many(results)
+
     @property
     def is_committed(self) -> bool:
         """Whether `committing()` has already ended the job."""
         return self._committed
 
-    def lose(self) -> None:
-        """Note that the lease is gone, so that the next call of `progress` says so."""
-        self._lost.set()
+    def log(self, text: str, level: str = "info") -> None:
+        """Write a line for the people who watch the job.
+
+        Args:
+            text: cut to 1,000 characters. Of each job the newest thousand lines or so are kept.
+            level: "info", "warning" or "error".
+        """
+        self._lines.write(text, Level(level))
+
+    def check(self) -> None:
+        """Raise what this attempt was told to stop for, if it was; costs nothing. `progress` and `items` call it.
+
+        Raises:
+            LeaseLost: the job was cancelled or taken over; let it pass.
+            LimitReached: the attempt takes longer or more memory than its kind may; let it pass.
+        """
+        if self._stopped is not None:
+            raise self._stopped
+
+    def stop(self, reason: BaseException) -> None:
+        """Have the next `check` raise this; for whoever watches over the job."""
+        self._stopped = reason
 
 
 def run(job_id: int) -> State | None:
@@ -95,9 +141,7 @@ def run(job_id: int) -> State | None:
     try:
         kind = get_kind(job.kind)
     except UnknownKind as error:
-        Job.objects.filter(pk=job.pk, state__in=PENDING).update(
-            state=State.FAILED, error=error.message, finished_at=timezone.now()
-        )
+        leases.fail_unclaimed(job, error.message)
         logger.error("job_of_unknown_kind", job_id=job.pk, kind=job.kind)
         return State.FAILED
     lease = leases.claim(job, kind)
@@ -109,8 +153,9 @@ def run(job_id: int) -> State | None:
 
 def _attempt(lease: Lease, kind: Kind, payload: dict[str, Any]) -> State | None:
     running = RunningJob(lease)
+    ending = _Ending(lease, kind)
     try:
-        with _signs_of_life(running, lease):
+        with Watch(lease, kind, stop=running.stop, note_end=ending.try_again), interrupter.open():
             result = kind.run(running, **payload)
         if not running.is_committed:
             leases.succeed(lease, result)
@@ -120,67 +165,78 @@ def _attempt(lease: Lease, kind: Kind, payload: dict[str, Any]) -> State | None:
         logger.warning("job_lease_lost")
         return None
     except GiveUp as error:
-        return _end_badly(lease, error.message)
+        return ending.fail(error.message)
     except (SystemExit, KeyboardInterrupt):
-        _unless_lost(leases.give_back, lease, "The worker had to stop.")
+        ending.give_back()
         raise
-    except Exception as error:
-        reason = _describe(error)
+    except (LimitReached, Exception) as error:
         if running.is_committed:
             # The job is done and noted as done; what its handler did afterwards cannot undo that.
             logger.exception("job_failed_after_its_end")
             return State.SUCCEEDED
-        if lease.attempt >= lease.max_attempts:
-            logger.exception("job_failed")
-            return _end_badly(lease, f"{reason} (attempt {lease.attempt} of {lease.max_attempts})")
-        logger.warning("job_attempt_failed", reason=reason)
-        return State.WAITING if _unless_lost(leases.retry_later, lease, kind, reason) else None
+        return _after_failure(error, lease, ending)
     return State.SUCCEEDED
 
 
-def _end_badly(lease: Lease, reason: str) -> State | None:
-    return State.FAILED if _unless_lost(leases.fail, lease, reason) else None
+def _after_failure(error: BaseException, lease: Lease, ending: "_Ending") -> State | None:
+    if isinstance(error, LimitReached):
+        if not connection.in_atomic_block:
+            # The handler was interrupted anywhere, perhaps between two words to the database.
+            connection.close()
+        logger.warning("job_exceeded_a_limit", reason=str(error))
+        return ending.try_again(str(error))
+    reason = _describe(error)
+    # Whoever reads the job's page and whoever reads the log can find each other's side by this word.
+    reference = "" if isinstance(error, FeiraError) else token_hex(4)
+    if lease.attempt >= lease.max_attempts:
+        logger.error("job_failed", reference=reference, exc_info=error)
+    else:
+        logger.warning("job_attempt_failed", reason=reason, reference=reference)
+    return ending.try_again(reason, reference=reference)
 
 
-def _unless_lost(move: Any, *arguments: Any) -> bool:
-    try:
-        move(*arguments)
-    except LeaseLost:
-        logger.warning("job_lease_lost")
-        return False
-    return True
+class _Ending:
+    """Ends one attempt in the ledger and in the job's own lines, as long as the job is still ours."""
+
+    def __init__(self, lease: Lease, kind: Kind) -> None:
+        self._lease, self._kind = lease, kind
+
+    def try_again(self, reason: str, *, reference: str = "") -> State | None:
+        """Have the job tried again after a wait, or fail it when this was its last attempt."""
+        lease = self._lease
+        if lease.attempt >= lease.max_attempts:
+            return self.fail(f"{reason} (attempt {lease.attempt} of {lease.max_attempts})", reference=reference)
+        move = partial(leases.retry_later, lease, self._kind, reason, reference=reference)
+        return self._end_patiently(State.WAITING, move, f"Attempt {lease.attempt} failed: {reason}", Level.WARNING)
+
+    def fail(self, reason: str, *, reference: str = "") -> State | None:
+        """Fail the job for good."""
+        return self._end_patiently(
+            State.FAILED, partial(leases.fail, self._lease, reason, reference=reference), reason, Level.ERROR
+        )
+
+    def give_back(self) -> None:
+        """Return the job unharmed."""
+        reason = "The worker had to stop."
+        self._end(State.WAITING, partial(leases.give_back, self._lease, reason), reason, Level.INFO)
+
+    def _end_patiently(self, state: State, move: Callable[[], None], line: str, level: Level) -> State | None:
+        """End the attempt, also when it failed because the database went away: then wait until it is back."""
+        return over_a_restart(lambda: self._end(state, move, line, level))
+
+    def _end(self, state: State, move: Callable[[], None], line: str, level: Level) -> State | None:
+        try:
+            with transaction.atomic():
+                move()
+                Lines(self._lease.job_id).write(line, level)
+        except LeaseLost:
+            logger.warning("job_lease_lost")
+            return None
+        return state
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     """Return one line that says what went wrong and where."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" [{frames[-1].filename.rpartition('/src/')[2]}:{frames[-1].lineno}]" if frames else ""
     return f"{type(error).__name__}: {error}{place}"
-
-
-@contextmanager
-def _signs_of_life(running: RunningJob, lease: Lease) -> Iterator[None]:
-    """Renew the lease from a thread of its own, three times per term, while the block runs."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        try:
-            while not stop.wait(lease.seconds / 3):
-                try:
-                    leases.renew(lease)
-                except LeaseLost:
-                    running.lose()
-                    return
-                except DatabaseError as error:
-                    # Busy or away for a moment: two more tries fit into the term.
-                    logger.warning("job_lease_not_renewed", reason=str(error))
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=beat, name=f"lease-of-job-{lease.job_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

@@ -1,13 +1,17 @@
 """Questions about jobs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
-from feira.shop.jobs.models import PENDING, UNFINISHED, Job, State
+from feira.shop.jobs.models import PENDING, UNFINISHED, Job, JobItem, Priority, State, Worker
+from feira.shop.jobs.owners import is_surely_gone
 
+WORKER_SILENCE_S = 20.0
+MISS_AFTER_S = 5
 REPUBLISH_AFTER_S = 30
 REPUBLISH_AT_MOST_S = 3600
 
@@ -22,15 +26,38 @@ def unfinished_of_kind(kind: str) -> bool:
     return Job.objects.filter(kind=kind, state__in=UNFINISHED).exists()
 
 
-def outstanding_jobs() -> int:
-    """Return how many jobs are with the broker and not picked up so far."""
-    return Job.objects.filter(state=State.QUEUED).count()
+def outstanding_jobs(queue: str) -> int:
+    """Return how many jobs of a queue are with the broker and not picked up so far."""
+    return Job.objects.filter(queue=queue, unmet=0, state=State.QUEUED).count()
 
 
-def jobs_never_published(*, now: datetime, most: int) -> list[Job]:
-    """Return due jobs that the broker does not know, longest due first."""
-    due = Job.objects.filter(state=State.WAITING, run_after__lte=now)
-    return list(due.order_by("run_after", "pk").only("queue", "published_at")[:most])
+def jobs_never_published(queue: str, *, now: datetime, most: int) -> list[Job]:
+    """Return jobs of a queue that may run and that the broker does not know, in the order in which they are to run."""
+    due = Job.objects.filter(queue=queue, unmet=0, state=State.WAITING, run_after__lte=now)
+    return list(due.order_by("priority", "run_after", "pk").only("queue", "published_at")[:most])
+
+
+def jobs_to_run_first(job: Job, *, now: datetime, most: int) -> list[int]:
+    """Return the numbers of jobs in the queue of this one that go before it, first to last."""
+    if job.priority == Priority.SOON:
+        return []
+    before = Job.objects.filter(
+        queue=job.queue, unmet=0, state__in=PENDING, priority__lt=job.priority, run_after__lte=now
+    )
+    return list(before.order_by("priority", "run_after", "pk").values_list("pk", flat=True)[:most])
+
+
+def jobs_to_run_next(queue: str, *, now: datetime, most: int) -> list[int]:
+    """Return the numbers of the next jobs of a queue, first to last."""
+    # One query per state: each then reads no more rows of its index than it returns.
+    rows = [
+        row
+        for state in PENDING
+        for row in Job.objects.filter(queue=queue, unmet=0, state=state, run_after__lte=now)
+        .order_by("priority", "run_after")
+        .values_list("priority", "run_after", "pk")[:most]
+    ]
+    return [number for _priority, _run_after, number in sorted(rows)[:most]]
 
 
 def jobs_to_publish_again(*, now: datetime, most: int) -> list[Job]:
@@ -47,6 +74,32 @@ def jobs_to_publish_again(*, now: datetime, most: int) -> list[Job]:
     return list(queued.order_by("published_at", "pk").only("queue", "published_at")[:most])
 
 
+def workers_there(*, now: datetime) -> list[Worker]:
+    """Return the workers that have shown themselves lately and are not known to be dead."""
+    seen = Worker.objects.filter(seen_at__gt=now - timedelta(seconds=WORKER_SILENCE_S))
+    return [worker for worker in seen if not is_surely_gone(worker.owner)]
+
+
+def idle_places(queue: str, *, now: datetime) -> int:
+    """Return how many more jobs of a queue could run right now; rather too few than too many."""
+    places = sum(worker.concurrency for worker in workers_there(now=now) if queue in worker.queues)
+    return max(places - Job.objects.filter(state=State.RUNNING).count(), 0) if places else 0
+
+
+def jobs_missed(queue: str, *, now: datetime, most: int) -> list[Job]:
+    """Return jobs of a queue that were published and picked up by nobody, although somebody was free to.
+
+    Ask only while workers are idle: then the broker has lost the messages, as one does that is started again. The
+    patience is 5 s × 2^(publications - 1), at most that of `jobs_to_publish_again`.
+    """
+    missed, patience_s, count = Q(pk__in=[]), MISS_AFTER_S, 1
+    while patience_s < REPUBLISH_AT_MOST_S:
+        missed |= Q(publish_count=count, published_at__lt=now - timedelta(seconds=patience_s))
+        patience_s, count = 2 * patience_s, count + 1
+    queued = Job.objects.filter(missed, queue=queue, state=State.QUEUED)
+    return list(queued.order_by("published_at", "pk").only("queue", "published_at")[:most])
+
+
 def jobs_by_kind_and_state() -> list[tuple[str, str, int]]:
     """Return how many jobs there are of each kind in each state."""
     rows = Job.objects.values_list("kind", "state").annotate(Count("pk")).order_by("kind", "state")
@@ -56,9 +109,32 @@ def jobs_by_kind_and_state() -> list[tuple[str, str, int]]:
 def oldest_due_age_s(*, now: datetime | None = None) -> dict[str, float]:
     """Return for each queue with due jobs how long its oldest has been due, in seconds."""
     now = now or timezone.now()
-    due = Job.objects.filter(state__in=PENDING, run_after__lte=now)
+    due = Job.objects.filter(unmet=0, state__in=PENDING, run_after__lte=now)
     rows = due.values_list("queue").annotate(Min("run_after")).order_by("queue")
     return {queue: (now - oldest).total_seconds() for queue, oldest in rows}
+
+
+@dataclass(frozen=True)
+class ItemCounts:
+    """How the items of a job stand."""
+
+    waiting: int = 0
+    done: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All items."""
+        return self.waiting + self.done + self.failed
+
+
+def item_counts(job_ids: Collection[int]) -> dict[int, ItemCounts]:
+    """Return for each of these jobs how its items stand, by one query; zeros for jobs without items."""
+    rows = JobItem.objects.filter(job__in=job_ids).values_list("job", "state").annotate(Count("pk")).order_by()
+    found: dict[int, dict[str, int]] = {}
+    for job_id, state, count in rows:
+        found.setdefault(job_id, {})[state] = count
+    return {job_id: ItemCounts(**found.get(job_id, {})) for job_id in job_ids}
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,14 @@ from celery.exceptions import SecurityWarning
 from django.db import DatabaseError, connection
 from prometheus_client import CollectorRegistry
 
+import feira.shop.jobs.pickup  # noqa: F401 - lets the worker know what to do with a message
 from feira.core.errors import Misconfigured
 from feira.health import HealthServer
 from feira.settings import load_settings
 from feira.shop.jobs import metrics
 from feira.shop.jobs.celery import app
 from feira.shop.jobs.forking import database_use
+from feira.shop.jobs.limits import interrupter
 from feira.shop.jobs.presence import Presence
 from feira.shop.jobs.registry import QUEUES
 from feira.shop.web.logs import configure_logs
@@ -115,7 +117,10 @@ def _limit_patience(how: str, **_facts: Any) -> None:
 
 
 def _prepare_child(**_facts: Any) -> None:
-    """Let SIGTERM unwind the running job, so that it is given back rather than lost until its lease runs out."""
+    """Let SIGTERM unwind the running job, so that it is given back rather than lost until its lease runs out.
+
+    And let whatever watches over it interrupt it at its limits.
+    """
 
     def unwind(_number: int, _frame: FrameType | None) -> None:
         # Once: Celery sends the signal again while the job is being given back.
@@ -123,6 +128,7 @@ def _prepare_child(**_facts: Any) -> None:
         sys.exit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, unwind)
+    interrupter.install()
 
 
 def _keep_logs_as_they_are(**_facts: Any) -> None:

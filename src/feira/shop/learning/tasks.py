@@ -1,5 +1,7 @@
 """Jobs about learned parts."""
 
+from django.utils.translation import gettext_lazy as _
+
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.periodic import periodic
 from feira.shop.jobs.registry import job
@@ -8,7 +10,12 @@ from feira.shop.jobs.selectors import unfinished_of_kind
 from feira.shop.learning.projections import encoder_to_shorten, fit_projection_of
 
 
-@job("learning.fit_projection", queue="inference")
+@job(
+    "learning.fit_projection",
+    queue="inference",
+    title=_("Shorten embeddings"),
+    describes=_("Learns how an encoder's long embeddings are made shorter for the index."),
+)
 def fit_projection(_job: RunningJob, *, encoder_id: str) -> dict[str, object]:
     """Fit the projection that makes an encoder's embeddings shorter for the index."""
     fitted = fit_projection_of(encoder_id)

@@ -17,6 +17,7 @@ from feira.settings import load_settings
 from feira.shop.accounts.models import Seller
 from feira.shop.accounts.services import create_seller
 from feira.shop.jobs import services as jobs
+from feira.shop.jobs.models import Job
 from feira.shop.listings.models import Attribute, Category, ImportRow, ImportRun, Listing, ListingTag
 from feira.shop.listings.photo_sources import read_photo_bytes
 from feira.shop.listings.records import Record
@@ -51,13 +52,23 @@ class ImportProgress:
         return self.total - self.done - self.refused
 
 
-def start_import(*, source: str, records: Iterable[Record], seller_name: str) -> ImportRun:
+def start_import(
+    *,
+    source: str,
+    records: Iterable[Record],
+    seller_name: str,
+    parent: Job | None = None,
+    requested_by: int | None = None,
+) -> ImportRun:
     """Write down every record of a source and submit the jobs that import them.
 
     A source that was imported before goes on: rows that are done are left as they are, refused ones are tried again
     with what the source says now, new ones are added.
+
+    Args:
+        parent, requested_by: the job that imports, and who asked for it, where somebody did on a page.
     """
-    run, _made = ImportRun.objects.get_or_create(source=source[:500], defaults={"seller": _seller_named(seller_name)})
+    run, _made = ImportRun.objects.get_or_create(source=source[:500], defaults={"seller": seller_named(seller_name)})
     iterator = iter(records)
     while batch := list(islice(iterator, ROWS_PER_INSERT)):
         rows = [ImportRow(run=run, key=record.key[:300], record=record.fields) for record in batch]
@@ -71,7 +82,8 @@ def start_import(*, source: str, records: Iterable[Record], seller_name: str) ->
         for start in range(0, len(waiting), ROWS_PER_JOB):
             row_ids = waiting[start : start + ROWS_PER_JOB]
             # The key keeps a second start of the same import from doing the same rows beside the first.
-            jobs.submit("listings.import_rows", {"row_ids": row_ids}, key=f"import:{run.pk}:{row_ids[0]}")
+            key = f"import:{run.pk}:{row_ids[0]}"
+            jobs.submit("listings.import_rows", {"row_ids": row_ids}, key=key, parent=parent, requested_by=requested_by)
     return run
 
 
@@ -133,7 +145,7 @@ def keep_rows(read: Sequence[_ReadRow]) -> None:
     row_ids = [item.row.pk for item in read]
     locked = ImportRow.objects.select_for_update().filter(pk__in=row_ids, state=ImportRow.State.WAITING)
     still_waiting = set(locked.values_list("pk", flat=True))
-    known = _Known()
+    known = Known()
     accepted: list[tuple[_ReadRow, CheckedListing]] = []
     for item in read:
         if item.row.pk not in still_waiting:
@@ -145,18 +157,18 @@ def keep_rows(read: Sequence[_ReadRow]) -> None:
                     accepted.append((item, _checked(item, known)))
             except FeiraError as refusal:
                 # What the row had made is rolled back, so it is not known any more.
-                reason, known = refusal.message, _Known()
+                reason, known = refusal.message, Known()
         if reason:
             item.row.state, item.row.reason = ImportRow.State.REFUSED, reason
             item.row.save(update_fields=["state", "reason"])
     _open(accepted)
 
 
-def _checked(item: _ReadRow, known: "_Known") -> CheckedListing:
+def _checked(item: _ReadRow, known: "Known") -> CheckedListing:
     record = item.row.record
     named = record.get("seller")
     seller = known.seller(str(named)) if named else item.row.run.seller
-    checked = check_listing(seller=seller, facts=_facts_from(record, known), photo_count=len(item.photos))
+    checked = check_listing(seller=seller, facts=facts_from(record, known), photo_count=len(item.photos))
     checked.listing.reference = str(record.get("reference", ""))[:300]
     checked.listing.picture_name = picture_name(str(record["photos"][0]))
     checked.listing.tags_text = searchable_text(_tags_from(record))
@@ -195,7 +207,7 @@ def _open(accepted: Sequence[tuple[_ReadRow, CheckedListing]]) -> None:
     photos.ask_for_embeddings([photo.pk for photo in added])
 
 
-class _Known:
+class Known:
     """What rows have in common, looked up or made once: sellers, categories, attributes and their choices.
 
     An operator's import may extend the catalogue.
@@ -210,7 +222,7 @@ class _Known:
     def seller(self, name: str) -> Seller:
         """Return the seller of this name, making it if need be."""
         if name not in self._sellers:
-            self._sellers[name] = _seller_named(name)
+            self._sellers[name] = seller_named(name)
         return self._sellers[name]
 
     def category(self, names: tuple[str, ...]) -> Category:
@@ -232,7 +244,12 @@ class _Known:
         return dict(values)
 
 
-def _facts_from(record: Mapping[str, Any], known: _Known) -> ListingFacts:
+def facts_from(record: Mapping[str, Any], known: Known) -> ListingFacts:
+    """Return what a record says about a listing, having made the category, attributes and choices that it names.
+
+    Raises:
+        InvalidListing: price or stock is no number, or below zero.
+    """
     category = known.category(tuple(str(name) for name in record.get("category", [])) or ("Other",))
     try:
         price = Decimal(str(record.get("price", "")))
@@ -255,7 +272,7 @@ def _facts_from(record: Mapping[str, Any], known: _Known) -> ListingFacts:
     )
 
 
-def _seller_named(name: str) -> Seller:
+def seller_named(name: str) -> Seller:
     """Return the seller of this name that is nobody's account, making it if need be.
 
     Imports that begin at once agree on one. On SQLite they look one after the other. On PostgreSQL the slower one

@@ -1,4 +1,4 @@
-"""Bytes of photos that an import record points to: a path or a web address."""
+"""Bytes of photos that an import record points to: a path, a web address, or what lies in the blob store already."""
 
 from pathlib import Path
 
@@ -6,12 +6,20 @@ import httpx
 
 from feira.core.errors import SourceError
 from feira.settings import load_settings
+from feira.shop.photos.blobs import blob_store
 
 FETCH_TIMEOUT_S = 30.0
+STORED = "blob:"
+NOWHERE = "-"
+
+
+def stored_photo(digest: str, name: str) -> str:
+    """Return the reference to a photo in the blob store, ending in the name that it had."""
+    return f"{STORED}{digest}/{name}"
 
 
 def read_photo_bytes(reference: str) -> bytes:
-    """Return the bytes behind a path or an http(s) address, never more than an upload may have.
+    """Return the bytes behind a path, an http(s) address or a stored photo, never more than an upload may have.
 
     Raises:
         SourceError: there is nothing to read there, or it is too large.
@@ -19,6 +27,12 @@ def read_photo_bytes(reference: str) -> bytes:
     most = load_settings().photo_max_bytes
     if reference.startswith(("http://", "https://")):
         return _fetch(reference, most)
+    if reference.startswith(STORED):
+        digest, _slash, name = reference.removeprefix(STORED).partition("/")
+        try:
+            return blob_store().get(digest)
+        except FileNotFoundError:
+            raise SourceError(f"{name} was not in the upload, or has more than {most} bytes.") from None
     path = Path(reference)
     try:
         if path.stat().st_size > most:

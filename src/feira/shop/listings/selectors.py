@@ -1,6 +1,6 @@
 """Questions about listings: what a visitor may see, as pages of cards and as one listing in full."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from feira.shop.accounts.models import Account
 from feira.shop.listings.models import Category, Listing, ListingAttribute, ListingPhoto, ListingTag, listing_url
 from feira.shop.listings.tags import COLOUR, TAG_COLUMNS, ShownTag, in_order, shown_tag
 from feira.shop.photos.models import Photo
+from feira.shop.photos.pruning import keeps_photos
 from feira.shop.photos.selectors import SHOWN, ShownPhoto, Visitor, shown_photo
 from feira.shop.web.cursors import InvalidCursor, Page, decode_cursor, encode_cursor
 from feira.shop.web.money import price_text
@@ -341,3 +342,10 @@ def own_cards(account: Account, most: int = 500) -> dict[str, list[Card]]:
     for row in rows:
         groups.setdefault(row["state"], []).append(card_from(row))
     return groups
+
+
+@keeps_photos
+def photos_in_use(photo_ids: Collection[int]) -> set[int]:
+    """Return those of the photos that stand on a listing, whatever its state."""
+    placed = ListingPhoto.objects.filter(photo_id__in=photo_ids).values_list("photo_id", flat=True)
+    return {*placed, *Listing.objects.filter(cover_id__in=photo_ids).values_list("cover_id", flat=True)} - {None}

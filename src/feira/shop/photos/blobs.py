@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage
+from django.utils import timezone
 
 from feira.core.errors import Misconfigured
 from feira.settings import load_settings
@@ -18,6 +20,9 @@ try:
     from storages.backends.s3 import S3Storage
 except ImportError:  # the extra `s3` is not installed
     S3Storage = None
+
+RENEWED_AFTER = timedelta(hours=6)
+KEPT_FROM_DELETION = timedelta(hours=12)
 
 
 class BlobStore:
@@ -30,9 +35,27 @@ class BlobStore:
         """Keep the bytes and return their SHA-256 in hex."""
         digest = hashlib.sha256(content).hexdigest()
         name = self._name(digest)
-        if not self._storage.exists(name):
+        # Old bytes are written again, so that who deletes old ones sees that these are wanted.
+        if not self._storage.exists(name) or self._is_older(name, RENEWED_AFTER):
             self._storage.save(name, ContentFile(content))
         return digest
+
+    def delete_old(self, digest: str) -> bool:
+        """Delete bytes that were put long ago; False when there are none, or they were put again lately.
+
+        Who puts bytes and writes a row about them is safe for `KEPT_FROM_DELETION`, whatever else is deleted.
+        """
+        name = self._name(digest)
+        try:
+            if not self._is_older(name, KEPT_FROM_DELETION):
+                return False
+        except FileNotFoundError:
+            return False
+        self._storage.delete(name)
+        return True
+
+    def _is_older(self, name: str, age: timedelta) -> bool:
+        return self._storage.get_modified_time(name) < timezone.now() - age
 
     def get(self, digest: str) -> bytes:
         """Return the bytes.

@@ -97,8 +97,16 @@ def answer_body(answer: SearchAnswer, *, with_facets: bool) -> dict[str, Any]:
         "photo_unanswered": answer.is_photo_unanswered,
         "looks_unanswered": answer.is_unanswered,
         "relaxed": relaxed if answer.relaxed else None,
+        "cheaper_than": _cheaper_than(answer),
     }
     return {**body, "facets": answer.facets} if with_facets else body
+
+
+def _cheaper_than(answer: SearchAnswer) -> dict[str, Any] | None:
+    photo = answer.photo
+    if photo is None or not photo.alike or photo.price is None or not answer.query.is_cheaper:
+        return None
+    return {"price": f"{photo.price:.2f}", "listings": photo.alike, "kind": photo.kind}
 
 
 def _result(answer: SearchAnswer, card: Card) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class ByLooks:
 
 
 def filter_of(query: SearchQuery, photo: QueryPhoto | None) -> ListingFilter:
-    """Return the query's filter; “cheaper” is a price below that of the listing whose looks are asked for."""
+    """Return the query's filter; “cheaper” is a price below that of its picture's listing, or of what looks like it."""
     if not query.is_cheaper or photo is None or photo.price is None:
         return query.passing
     below = max(photo.price - Decimal("0.01"), Decimal(0))

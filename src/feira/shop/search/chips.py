@@ -81,7 +81,9 @@ def _of_the_filter(answer: SearchAnswer) -> Iterator[dict[str, Any]]:
         said = _("up to %(price)s") % {"price": amount(passing.max_price)}
         yield _chip(said, query.filtered(max_price=None), param="max_price")
     if query.is_cheaper and answer.photo and answer.photo.price is not None:
-        yield _chip(_("cheaper"), query.changed(is_cheaper=False), param="cheaper")
+        below = {"price": amount(answer.photo.price)}
+        said = _("cheaper than %(price)s") % below if answer.photo.alike else _("cheaper")
+        yield _chip(said, query.changed(is_cheaper=False), param="cheaper")
     for code, values in passing.attributes.items():
         for value in values:
             yield _chip(value, query.without_attribute(code, value), param=f"attr_{code}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feira.core.errors import NoTextSide
-from feira.core.images.cropping import cut
+from feira.core.images.cropping import Crop, cut
 from feira.core.recommend.composing import compose
 from feira.core.types import Matrix, Vector
 from feira.shop.photos.blobs import blob_store
@@ -76,7 +76,7 @@ def looks_of(query: SearchQuery, words: Words, photo: QueryPhoto | None, example
     base = None
     if photo is not None:
         base = known.get(photo.id) if query.crop is None else None
-        base = _seen_now(photo, query, encoder_id, input_size) if base is None else base
+        base = _seen_now(photo, query.crop, encoder_id, input_size) if base is None else base
     photo_row, words_row = _composed(base, texts, known, examples)
     rows = [row for row in (photo_row, words_row) if row is not None]
     if not rows:
@@ -84,6 +84,18 @@ def looks_of(query: SearchQuery, words: Words, photo: QueryPhoto | None, example
     share = query.balance / 100
     shares = (share, 1 - share) if len(rows) == 2 else (1.0,)
     return Looks(encoder_id, np.stack(rows).astype(np.float32), shares, has_words=words_row is not None)
+
+
+def look_of(photo: QueryPhoto, crop: Crop | None) -> Looks:
+    """Return what a photo alone looks like, or the part of it that counts.
+
+    Raises:
+        EngineUnavailable: nobody can compare pictures right now.
+    """
+    status = engine().status()
+    known = _embedded([photo.id] if crop is None else [], status.encoder_id).get(photo.id)
+    row = _seen_now(photo, crop, status.encoder_id, status.input_size) if known is None else known
+    return Looks(status.encoder_id, row[None].astype(np.float32), (1.0,), has_words=False)
 
 
 def _texts(query: SearchQuery, words: Words, photo: QueryPhoto | None, *, has_picture: bool) -> dict[str, str]:
@@ -123,13 +135,13 @@ def _embedded(photo_ids: Sequence[int], encoder_id: str) -> dict[int, Vector]:
     return dict(zip(ids, rows, strict=True))
 
 
-def _seen_now(photo: QueryPhoto, query: SearchQuery, encoder_id: str, input_size: int) -> Vector:
+def _seen_now(photo: QueryPhoto, crop: Crop | None, encoder_id: str, input_size: int) -> Vector:
     """Let the engine look at the photo, or at the part of it that counts."""
-    if query.crop is None:
+    if crop is None:
         content = blob_store().get(digest_for_encoder(photo.renditions, input_size))
     else:
         # From the largest rendition: a small part of a small one would be a blur.
-        content = cut(blob_store().get(photo.renditions["full"]["digest"]), query.crop)
+        content = cut(blob_store().get(photo.renditions["full"]["digest"]), crop)
     row: Vector = engine().encode([content], encoder_id=encoder_id).rows[0]
     return row
 

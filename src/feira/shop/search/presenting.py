@@ -13,7 +13,7 @@ from feira.shop.listings.facets import Facet, FacetOption
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import SORTS, Card
 from feira.shop.listings.tags import COLOUR_CODES, COLOURS
-from feira.shop.search.chips import chips, filter_label
+from feira.shop.search.chips import amount, chips, filter_label
 from feira.shop.search.explaining import bars, longest_part, score_text
 from feira.shop.search.links import search_url
 from feira.shop.search.query import RELEVANCE, SearchQuery
@@ -59,6 +59,7 @@ def page_context(answer: SearchAnswer, *, own_judgements: Mapping[int, int] | No
         "did_you_mean": meant and {"text": meant, "url": search_url(query.changed(text=meant))},
         "notice": _notice(answer),
         "relaxed": _relaxed(answer),
+        "likeness": _likeness(answer),
         "refine": _refine(answer),
     }
 
@@ -213,6 +214,21 @@ def _relaxed(answer: SearchAnswer) -> dict[str, Any] | None:
     return {"text": text, "strict_url": search_url(answer.query.changed(is_strict=True))} if answer.cards else None
 
 
+def _likeness(answer: SearchAnswer) -> str:
+    """Return what “cheaper” was measured by, in a sentence, where that is not the price of a listing."""
+    photo = answer.photo
+    if photo is None or not answer.query.is_cheaper or photo.is_placed or answer.is_unanswered:
+        return ""
+    if photo.price is None:
+        return _("Too few listings look like your photo to tell what is cheaper, so that every price is shown.")
+    facts = {"price": amount(photo.price), "count": photo.alike, "kind": photo.kind}
+    if photo.kind:
+        text = _("Cheaper is below %(price)s here: the middle price of the %(count)s most similar in %(kind)s.")
+    else:
+        text = _("Cheaper is below %(price)s here: the middle price of the %(count)s most similar listings.")
+    return text % facts
+
+
 def _refine(answer: SearchAnswer) -> dict[str, Any] | None:
     """Return what the panel below a query's picture needs, None without a picture."""
     query = answer.query
@@ -229,5 +245,5 @@ def _refine(answer: SearchAnswer) -> dict[str, Any] | None:
         "crop": query.crop.text if query.crop else "",
         "kept_with_crop": _kept(query.changed(crop=None)),
         "parts": PARTS,
-        "has_price": bool(answer.photo and answer.photo.price is not None),
+        "has_price": answer.photo is not None,
     }

@@ -30,7 +30,7 @@ class SearchQuery:
         crop: the part of the picture that counts; all of it when None.
         like, unlike: listings whose looks are nearer to what is meant, and farther from it.
         but, without: words for what the picture should have more of, and none of.
-        is_cheaper: cost less than the listing whose looks are asked for.
+        is_cheaper: cost less than the listing whose looks are asked for, or than what looks like an upload.
         balance: how much the photo counts against the words, from 0 (only the words) to 100 (only the photo).
         is_strict: take words and filter as they stand, and what only looks like the words for nothing.
         explain: whether to say why each result is where it is.

@@ -36,6 +36,7 @@ class QueryPhoto:
     Attributes:
         title: of the listing, when the query asked for one.
         price, kind: of the listing that it stands on and its category, None and empty when it stands on none.
+        alike: how many listings that look like it told price and kind instead, 0 when they are its own.
     """
 
     id: int
@@ -43,6 +44,12 @@ class QueryPhoto:
     title: str = ""
     price: Decimal | None = None
     kind: str = ""
+    alike: int = 0
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it stands on a listing, whose price and category are known."""
+        return self.price is not None and not self.alike
 
 
 def query_photo(query: SearchQuery, searcher: Searcher) -> QueryPhoto | None:

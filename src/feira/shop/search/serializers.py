@@ -78,7 +78,9 @@ class QuerySerializer(ListingFilterSerializer, PageSerializer):
         help_text="Words for what the photo shows and the results should not.",
     )
     cheaper = serializers.BooleanField(
-        required=False, default=False, help_text="Cost less than the listing whose looks are asked for."
+        required=False,
+        default=False,
+        help_text="Cost less than the listing whose looks are asked for, or than what looks like an uploaded photo.",
     )
     balance = serializers.IntegerField(
         required=False,
@@ -163,6 +165,14 @@ class RelaxationSerializer(serializers.Serializer):  # type: ignore[type-arg]
     filters = serializers.ListField(child=serializers.CharField(), help_text="Parameters that left nothing.")
 
 
+class PriceReferenceSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """What `cheaper` was measured by, where the photo stands on no listing."""
+
+    price = serializers.DecimalField(max_digits=12, decimal_places=2, help_text="Results cost less.")
+    listings = serializers.IntegerField(help_text="So many look like the photo; theirs is the middle price.")
+    kind = serializers.CharField(help_text="The category that most of them have; empty when none prevails.")
+
+
 class SearchAnswerSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """One page of results."""
 
@@ -186,5 +196,8 @@ class SearchAnswerSerializer(serializers.Serializer):  # type: ignore[type-arg]
     )
     relaxed = RelaxationSerializer(
         allow_null=True, help_text="What was passed over because nothing answers all of it; null when nothing was."
+    )
+    cheaper_than = PriceReferenceSerializer(
+        allow_null=True, help_text="What `cheaper` was measured by where the photo has no price of its own; else null."
     )
     facets = FacetSerializer(many=True, required=False)

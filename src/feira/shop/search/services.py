@@ -17,6 +17,7 @@ from feira.shop.listings.selectors import PAGE_SIZE, Card, cards_in_order, live_
 from feira.shop.photos.models import Photo
 from feira.shop.photos.selectors import Visitor
 from feira.shop.photos.services import take_photo
+from feira.shop.search.alike import told_by_likeness
 from feira.shop.search.asking import filter_of
 from feira.shop.search.finding import MOST_RANKED, Found, find
 from feira.shop.search.query import RELEVANCE, SearchQuery
@@ -33,7 +34,7 @@ class SearchAnswer:
         total: of listings found; when pictures were compared, of those that are ordered at all.
         did_you_mean: the words that were searched for in place of what was typed, None when nothing was changed.
         relaxed: what of the query was passed over, because nothing answers the whole of it.
-        photo: what the query's photo is, None without one.
+        photo: what the query's photo is, None without one; an upload is told by what looks like it where that counts.
         examples: the liked and disliked listings that could be used.
         is_by_looks: pictures were compared, with the photo or with what the words mean.
         is_unanswered: they should have been, and nobody could; the rest of the query decided.
@@ -84,7 +85,7 @@ def search_listings(
         InvalidCursor: the page belongs to another order.
     """
     started = time.perf_counter()
-    photo = query_photo(query, searcher)
+    photo = told_by_likeness(query_photo(query, searcher), query)
     examples = examples_visible_to(searcher, (*query.like, *query.unlike))
     found = find(query, photo, examples, with_facets=with_facets)
     wider, let_go = query, tuple[str, ...]()

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from feira.core.errors import EngineUnavailable
 from feira.shop.accounts.models import Account
@@ -14,11 +15,17 @@ from feira.shop.search import (
     alerts,
     bridging,
     encoder_swap,  # noqa: F401 - takes part in changes of the encoder by being there
+    photo_keeping,  # noqa: F401 - keeps photos from being pruned by being there
 )
 from feira.shop.search.models import SavedSearch
 
 
-@job("search.look_for_finds", queue="default")
+@job(
+    "search.look_for_finds",
+    queue="default",
+    title=_("Look for finds"),
+    describes=_("Looks for new listings that somebody's saved searches would have found."),
+)
 def look_for_finds(job: RunningJob, *, account_id: int) -> None:
     """Look for new listings that an account's kept searches would have found, and ask for the mail about them."""
     looked_at = timezone.now()
@@ -31,7 +38,14 @@ def look_for_finds(job: RunningJob, *, account_id: int) -> None:
         result["found"] = sum(alerts.note_finds(search, ids, looked_at=looked_at) for search, ids in found)
 
 
-@job("search.mail_finds", queue="default", max_attempts=20, max_backoff_s=600.0)
+@job(
+    "search.mail_finds",
+    queue="default",
+    max_attempts=20,
+    max_backoff_s=600.0,
+    title=_("Mail finds"),
+    describes=_("Mails somebody the new finds of their saved searches."),
+)
 def mail_finds(job: RunningJob, *, account_id: int) -> None:
     """Mail an account its new finds.
 
@@ -54,7 +68,15 @@ def look_and_tell() -> None:
         jobs.submit("search.mail_finds", {"account_id": account_id}, key=f"account {account_id}")
 
 
-@job("search.refit_bridge", queue="inference", max_attempts=20, backoff_s=30.0, lease_s=300.0)
+@job(
+    "search.refit_bridge",
+    queue="inference",
+    max_attempts=20,
+    backoff_s=30.0,
+    lease_s=300.0,
+    title=_("Retrain the bridge from words to pictures"),
+    describes=_("Learns from titles and feedback which pictures words mean. Serves only if the gate finds it better."),
+)
 def refit_bridge(job: RunningJob) -> None:
     """Let words meet pictures by what the shop holds now, and let the new bridge serve if it is better."""
     refit = bridging.refit_bridge()

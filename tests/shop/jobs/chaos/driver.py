@@ -9,6 +9,7 @@ from django.db import transaction
 from feira.settings import load_settings
 from feira.shop.jobs import services
 from feira.shop.jobs.celery import app
+from feira.shop.jobs.models import Job
 from feira.shop.web.logs import configure_logs
 
 
@@ -27,6 +28,14 @@ def _do(order: str, **facts: Any) -> Any:
     match order:
         case "submit":
             return [services.submit("chaos.work", payload).pk for payload in facts["payloads"]]
+        case "submit_one":
+            terms = {name: facts[name] for name in ("priority",) if name in facts}
+            after = list(Job.objects.filter(pk__in=facts.get("after", ())))
+            return services.submit(facts["kind"], facts.get("payload"), after=after, **terms).pk
+        case "cancel":
+            return services.cancel(Job.objects.get(pk=facts["job"]))
+        case "retry":
+            return services.retry(Job.objects.get(pk=facts["job"])).pk
         case "submit_and_roll_back":
             try:
                 with transaction.atomic():

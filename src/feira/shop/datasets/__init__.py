@@ -1,0 +1,1 @@
+"""Reproducible data sets of the catalogue, for who trains models on it."""
