@@ -9,11 +9,16 @@ with Client("http://127.0.0.1:8000", token="feira_…") as shop:
     )
     for card in shop.search("red shoes", photo=b"…"):
         print(card.title, card.price_text)
+    folder = shop.datasets.create(filters={"category": "clothing/shoes"}).wait(progress=True).download("shoes")
 """
 
+from feira.client.dataset_records import DataSetFilters, DataSetWish, Difference, Estimate
+from feira.client.datasets import DataSet, DataSets
 from feira.client.errors import (
     Busy,
     Conflict,
+    Damaged,
+    Expired,
     FeiraApiError,
     Invalid,
     NotAllowed,
@@ -21,7 +26,10 @@ from feira.client.errors import (
     NotSignedIn,
     NotUnderstood,
     Unreachable,
+    WorkFailed,
 )
+from feira.client.jobs import Job, JobItem, JobLine
+from feira.client.progress import Progress
 from feira.client.records import Card, Category, Listing, Me, OwnPhoto, Photo, Relaxed, Result, Token
 from feira.client.shop import Client, SearchResults
 
@@ -31,8 +39,19 @@ __all__ = [
     "Category",
     "Client",
     "Conflict",
+    "Damaged",
+    "DataSet",
+    "DataSetFilters",
+    "DataSetWish",
+    "DataSets",
+    "Difference",
+    "Estimate",
+    "Expired",
     "FeiraApiError",
     "Invalid",
+    "Job",
+    "JobItem",
+    "JobLine",
     "Listing",
     "Me",
     "NotAllowed",
@@ -41,9 +60,11 @@ __all__ = [
     "NotUnderstood",
     "OwnPhoto",
     "Photo",
+    "Progress",
     "Relaxed",
     "Result",
     "SearchResults",
     "Token",
     "Unreachable",
+    "WorkFailed",
 ]

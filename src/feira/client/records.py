@@ -269,6 +269,8 @@ def read_records(kind: type[Record], body: Any, *, under: str, absolute: Callabl
 
 def _read(hint: Any, value: Any, absolute: Callable[[str], str]) -> Any:
     origin, parts = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
     if isinstance(hint, type) and is_dataclass(hint):
         optional = {field.name for field in fields(hint) if field.default is not MISSING}
         given = {name: part for name, part in _hints(hint).items() if name in value or name not in optional}

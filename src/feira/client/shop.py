@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, Unpack
 
-from feira.client.errors import NotUnderstood
+from feira.client.datasets import DataSets
+from feira.client.jobs import Jobs
+from feira.client.part import Part
 from feira.client.records import (
     Card,
     CardPage,
@@ -19,15 +21,10 @@ from feira.client.records import (
     Result,
     SearchPage,
     Token,
-    read_record,
-    read_records,
 )
 from feira.client.transport import Transport, new_key
 
-Record = TypeVar("Record")
 PAGE_SIZE = 100
-# What reading an answer of another shape raises.
-UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError)
 
 
 class Filters(TypedDict, total=False):
@@ -85,23 +82,8 @@ class ListingChanges(TypedDict, total=False):
     attributes: Mapping[str, str | None]
 
 
-class _Part:
-    """A group of requests that share their shop's connections."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def _read(self, kind: type[Record], body: Any) -> Record:
-        try:
-            return read_record(kind, body, absolute=self._transport.absolute)
-        except UNREADABLE as error:
-            raise NotUnderstood(str(self._transport.root)) from error
-
-    def _read_all(self, kind: type[Record], body: Any, *, under: str = "results") -> tuple[Record, ...]:
-        try:
-            return read_records(kind, body, under=under, absolute=self._transport.absolute)
-        except UNREADABLE as error:
-            raise NotUnderstood(str(self._transport.root)) from error
+class _Cards(Part):
+    """A group of requests of which some answer with pages of cards."""
 
     def _cards(self, path: str, query: Mapping[str, Any]) -> Iterator[Card]:
         """Read pages as they are needed."""
@@ -114,7 +96,7 @@ class _Part:
                 return
 
 
-class Listings(_Part):
+class Listings(_Cards):
     """Listings: everything for sale, and one's own."""
 
     def list(self, **filters: Unpack[Filters]) -> Iterator[Card]:
@@ -205,7 +187,7 @@ class _FurtherFacts(TypedDict, total=False):
     attributes: Mapping[str, str | None]
 
 
-class Photos(_Part):
+class Photos(Part):
     """One's own photos."""
 
     def upload(self, photo: bytes | Path | str, *, key: str | None = None) -> OwnPhoto:
@@ -222,7 +204,7 @@ class Photos(_Part):
         return self._read(OwnPhoto, self._transport.ask("GET", f"photos/{photo_id}/"))
 
 
-class Tokens(_Part):
+class Tokens(Part):
     """One's own tokens."""
 
     def list(self) -> tuple[Token, ...]:
@@ -238,7 +220,7 @@ class Tokens(_Part):
         self._transport.ask("DELETE", f"me/tokens/{token_id}/")
 
 
-class SearchResults(_Part):
+class SearchResults(Part):
     """What a search found: its first page is there, further ones are read as they are iterated over.
 
     Attributes:
@@ -269,7 +251,7 @@ class SearchResults(_Part):
             page = self._read(SearchPage, self._transport.ask("GET", "search/", query=query))
 
 
-class Client(_Part):
+class Client(Part):
     """A shop's public API. Use it in a `with` block, or close it; it may be shared by threads.
 
     Every method raises a `FeiraApiError`: see `feira.client.errors`.
@@ -280,6 +262,8 @@ class Client(_Part):
         self.listings = Listings(self._transport)
         self.photos = Photos(self._transport)
         self.tokens = Tokens(self._transport)
+        self.datasets = DataSets(self._transport)
+        self.jobs = Jobs(self._transport)
 
     @classmethod
     def sign_in(cls, url: str, email: str, password: str, *, name: str = "API", timeout_s: float = 30.0) -> "Client":

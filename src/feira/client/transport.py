@@ -3,7 +3,8 @@
 import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -86,8 +87,31 @@ class Transport:
                     raise
                 trouble, pause_s = error, error.retry_after_s
             if attempt < ATTEMPTS:
-                time.sleep(min(max(pause_s, _pause_s(attempt)), LONGEST_PAUSE_S))
+                time.sleep(pause_before(attempt, at_least_s=pause_s))
         raise trouble
+
+    @contextmanager
+    def opened(self, address: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Yield the answer to one GET, its content still to be read; no attempt is repeated.
+
+        Args:
+            address: whole, or under the API. The token goes to the shop itself and to nobody else.
+
+        Raises:
+            FeiraApiError: the shop refused.
+            httpx.TransportError: there was no answer, or it broke off while it was read.
+        """
+        request = self._http.build_request("GET", address, headers={"Accept": "*/*", **headers})
+        if (request.url.scheme, request.url.netloc) != (self.root.scheme, self.root.netloc):
+            request.headers.pop("Authorization", None)
+        response = self._http.send(request, stream=True, follow_redirects=True)
+        try:
+            if not response.is_success:
+                response.read()
+                raise error_from(response)
+            yield response
+        finally:
+            response.close()
 
     def _send(self, request: httpx.Request) -> Any:
         response = self._http.send(request)
@@ -106,9 +130,11 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
-def _pause_s(attempt: int) -> float:
+def pause_before(attempt: int, *, at_least_s: float = 0.0) -> float:
+    """Return the seconds to wait after the first, second, … attempt in vain: growing, at most `LONGEST_PAUSE_S`."""
     # Scattered, so that the programs that met the same trouble do not come back all at once.
-    return FIRST_PAUSE_S * float(2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+    scattered = FIRST_PAUSE_S * float(2 ** (min(attempt, 20) - 1)) * random.uniform(0.5, 1.0)
+    return min(max(at_least_s, scattered), LONGEST_PAUSE_S)
 
 
 def error_from(response: httpx.Response) -> FeiraApiError:
