@@ -2,7 +2,8 @@
 
 The bare loop decodes and encodes the same photos in this process, a thread per core. Every photo is new to the engine,
 so that none is remembered. Rounds of each take turns. What 64 callers gain by being batched is shown by a second engine
-that takes one photo at a time.
+that takes one photo at a time. Processor time per photo, callers included, says what each way costs on a machine that
+others keep busy, where photos per second mostly say how busy.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from feira.engine.registry import open_encoder
 CALLERS = 64
 BATCH = 32
 DRAWN = 24
+BULK = ("bare loop", "engine in bulk", "64 callers", "64 callers, unbatched")
 
 
 def main() -> None:
@@ -40,8 +42,8 @@ def main() -> None:
     photos = unseen_photos()
     with Shop(models_dir=asked.models) as shop:
         shop.migrate()
-        batched, single = (shop.engine_alone(asked.encoder, max_batch=most) for most in (16, 1))
-        found = measure(encoder, batched, single, photos, asked)
+        batched, single = (shop.engine_alone(asked.encoder, max_batch=most) for most in (8, 1))
+        found = measure(encoder, (shop, batched, single), photos, asked)
     tabulate(report, found)
     report.show()
 
@@ -69,9 +71,16 @@ def unseen_photos() -> Iterator[bytes]:
 
 
 def measure(
-    encoder: Encoder, batched: EngineClient, single: EngineClient, photos: Iterator[bytes], asked: argparse.Namespace
+    encoder: Encoder,
+    engines: tuple[Shop, EngineClient, EngineClient],
+    photos: Iterator[bytes],
+    asked: argparse.Namespace,
 ) -> dict[str, list[float]]:
-    """Return photos per second, and for `… one by one` seconds per photo, of each way and round."""
+    """Return photos per second, and for `… one by one` seconds per photo, of each way and round.
+
+    Under `… cpu` stands the processor time of a photo in seconds, here and in the engine that was asked.
+    """
+    shop, batched, single = engines
     ways: dict[str, Callable[[list[bytes]], list[float]]] = {
         "bare loop": lambda some: bare_bulk(encoder, some),
         "engine in bulk": lambda some: engine_bulk(batched, some),
@@ -80,13 +89,22 @@ def measure(
         "64 callers": lambda some: [callers(batched, some)],
         "64 callers, unbatched": lambda some: [callers(single, some)],
     }
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    asks = {"engine in bulk": batched, "64 callers": batched, "64 callers, unbatched": single}
+
+    def cpu_s(name: str) -> float:
+        return time.process_time() + (shop.engine_cpu_s(asks[name]) if name in asks else 0.0)
+
+    found: dict[str, list[float]] = {name: [] for name in [*ways, *(f"{way} cpu" for way in BULK)]}
     for way in ways.values():
         way(list(itertools.islice(photos, 16)))
     for number in range(asked.rounds):
         tell(f"round {number + 1} of {asked.rounds}")
         for name, way in ways.items():
-            found[name] += way(list(itertools.islice(photos, asked.photos)))
+            some = list(itertools.islice(photos, asked.photos))
+            before = cpu_s(name)
+            found[name] += way(some)
+            if name in BULK:
+                found[f"{name} cpu"].append((cpu_s(name) - before) / len(some))
     return found
 
 
@@ -133,8 +151,7 @@ def callers(client: EngineClient, photos: list[bytes]) -> float:
 
 def tabulate(report: Report, found: dict[str, list[float]]) -> None:
     """Put what was measured into tables."""
-    bulk = ("bare loop", "engine in bulk", "64 callers", "64 callers, unbatched")
-    middle = {name: statistics.median(found[name]) for name in bulk}
+    middle = {name: statistics.median(found[name]) for name in found}
     report.table(
         "Photos per second",
         [
@@ -143,8 +160,9 @@ def tabulate(report: Report, found: dict[str, list[float]]) -> None:
                 "median": round(middle[name], 1),
                 "least": round(min(found[name]), 1),
                 "most": round(max(found[name]), 1),
+                "cpu ms a photo": median_ms(found[f"{name} cpu"]),
             }
-            for name in bulk
+            for name in BULK
         ],
     )
     report.table(
@@ -155,10 +173,14 @@ def tabulate(report: Report, found: dict[str, list[float]]) -> None:
         ],
     )
     report.ratio("engine in bulk / bare loop", middle["engine in bulk"] / middle["bare loop"], goal="≥ 0.8")
+    spent = middle["bare loop cpu"] / middle["engine in bulk cpu"]
+    report.ratio("the same by processor time, bare / engine", spent, goal="≥ 0.8")
     alone = statistics.median(found["engine one by one"]) / statistics.median(found["bare one by one"])
     report.ratio("time of one photo, engine / bare", alone, goal="about 1")
     gain = middle["64 callers"] / middle["64 callers, unbatched"]
     report.ratio("64 callers, batched / unbatched", gain, goal="> 1")
+    spared = middle["64 callers, unbatched cpu"] / middle["64 callers cpu"]
+    report.ratio("the same by processor time, unbatched / batched", spared, goal="> 1")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def grow(count: int, encoder_id: str, dim: int) -> int:
 
     Whole groups are added, and the index log grows with them.
     """
-    ground = _ground()
+    ground = ground_of_shop()
     for start in range(Listing.objects.count(), count, GROUP * GROUPS_AT_ONCE):
         _add(range(start, min(start + GROUP * GROUPS_AT_ONCE, count)), ground, encoder_id, dim)
     refresh_statistics()  # which the beat of a running shop does
@@ -67,7 +67,7 @@ def log_alone(count: int, encoder_id: str, last: str) -> int:
         numbers = range(start + 1, min(start + LOG_AT_ONCE, count) + 1)
         IndexLogEntry.objects.bulk_create([IndexLogEntry(seq=n, op=IndexLogEntry.ADD, photo_id=n) for n in numbers])
     IndexLogHead.objects.update_or_create(pk=1, defaults={"seq": count})
-    photo = _photo(count)
+    photo = made_up_photo(count)
     photo.pk = count
     photo.save(force_insert=True)
     Embedding.objects.create(photo=photo, encoder_id=encoder_id, vector=bytes.fromhex(last))
@@ -91,18 +91,19 @@ def rows_of(count: int, dim: int) -> Matrix:
 
 def bare_listing(number: int) -> tuple[int, int]:
     """Add a live listing whose photo is public but not embedded; return the ids of listing and photo."""
-    ground = _ground()
+    ground = ground_of_shop()
     with transaction.atomic():
-        photo = _photo(number)
+        photo = made_up_photo(number)
         photo.save()
-        listing = _listing(number, ground)
+        listing = made_up_listing(number, ground)
         listing.cover = photo
         listing.save()
         ListingPhoto.objects.create(listing=listing, photo=photo, position=0)
     return listing.pk, photo.pk
 
 
-def _ground() -> Ground:
+def ground_of_shop() -> Ground:
+    """Return what made-up listings refer to, made when it is not there."""
     sellers = list(Seller.objects.order_by("pk")[:SELLERS])
     sellers += [create_seller(name=f"Stall {number}") for number in range(len(sellers), SELLERS)]
     categories = {name: category_at(kind.category) for name, kind in KINDS.items()}
@@ -116,8 +117,8 @@ def _ground() -> Ground:
 
 @transaction.atomic
 def _add(numbers: range, ground: Ground, encoder_id: str, dim: int) -> None:
-    photos = Photo.objects.bulk_create([_photo(number) for number in numbers])
-    listings = [_listing(number, ground) for number in numbers]
+    photos = Photo.objects.bulk_create([made_up_photo(number) for number in numbers])
+    listings = [made_up_listing(number, ground) for number in numbers]
     for listing, photo in zip(listings, photos, strict=True):
         listing.cover = photo
     Listing.objects.bulk_create(listings)
@@ -170,7 +171,8 @@ def _neighbours(ids: np.ndarray, rows: Matrix) -> Iterator[tuple[int, bytes]]:
             yield int(listing_id), pack([(int(members[i]), float(scores[place, i])) for i in best])
 
 
-def _photo(number: int) -> Photo:
+def made_up_photo(number: int) -> Photo:
+    """Return a photo without bytes, not saved."""
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     sizes = {"thumb": (180, 240), "card": (360, 480), "full": (400, 533)}
     return Photo(
@@ -195,7 +197,8 @@ def _look(number: int) -> tuple[str, str]:
     return kinds[number // GROUP % len(kinds)], colours[number % len(colours)]
 
 
-def _listing(number: int, ground: Ground) -> Listing:
+def made_up_listing(number: int, ground: Ground) -> Listing:
+    """Return a live listing without photos, not saved."""
     rng = Random(number)
     name, colour = _look(number)
     kind = KINDS[name]

@@ -112,6 +112,10 @@ class Shop:
         process.wait_until(lambda: answers(f"{client.url}/readyz"), START_S)
         return client
 
+    def engine_cpu_s(self, client: EngineClient) -> float:
+        """Return the processor time that an engine of `engine_alone` has used so far, in seconds."""
+        return cpu_s(self._processes[f"engine at {client.url.rpartition(':')[2]}"].pid)
+
     def settings(self) -> Settings:
         """Return the settings that this shop's processes see."""
         fields = Settings.model_fields
@@ -231,6 +235,10 @@ class _Process:
         self._lines: deque[str] = deque(maxlen=40)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def saw(self, words: str) -> bool:
         return any(words in line for line in list(self._lines))

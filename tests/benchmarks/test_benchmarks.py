@@ -28,8 +28,8 @@ def run(script: Path, *arguments: str, folder: Path) -> subprocess.CompletedProc
     )
 
 
-def report_of(name: str, folder: Path) -> dict[str, Any]:
-    done = run(BENCHMARKS / f"{name}.py", "--quick", "--json", folder=folder)
+def report_of(name: str, folder: Path, *options: str) -> dict[str, Any]:
+    done = run(BENCHMARKS / f"{name}.py", "--quick", "--json", *options, folder=folder)
     assert done.returncode == 0, done.stderr
     assert not list(folder.iterdir()), "temporary folders are left behind"
     report: dict[str, Any] = json.loads(done.stdout)
@@ -102,6 +102,15 @@ def test_photos_go_through_the_engine_in_every_way(folder: Path) -> None:
 
 
 @pytest.mark.system
+def test_photos_are_augmented_by_feira_and_by_its_rivals(folder: Path) -> None:
+    report = report_of("augment", folder)
+    assert set(report["tables"]) == {"As they are", "Enlarged as from a phone"}
+    for table in report["tables"].values():
+        assert [row["way"] for row in table][:2] == ["Feira", "plain Pillow"]
+        assert all(row["1 process, images/s"] > 0 and row["2 processes, images/s"] > 0 for row in table)
+
+
+@pytest.mark.system
 def test_an_engine_starts_from_a_snapshot_of_made_up_vectors(folder: Path) -> None:
     report = report_of("start_up", folder)
     table = report["tables"]["From the start of the process to the first answer"]
@@ -116,3 +125,29 @@ def test_every_index_is_measured_under_filters_and_ours_fill_them(folder: Path) 
     assert all(row["recall@10"] >= 0.9 and not row["remark"] for row in plain)
     for row in filtered[:2]:
         assert all(value.endswith("full 1.00") for name, value in row.items() if name != "index")
+
+
+@pytest.mark.system
+def test_empty_jobs_go_through_the_ledger_and_through_bare_celery(folder: Path) -> None:
+    report = report_of("jobs", folder)
+    rows = report["tables"]["Empty jobs"]
+    assert [(row["broker"], row["who"]) for row in rows] == [("embedded", "Feira"), ("embedded", "bare Celery")]
+    assert all(0 < row["p50 ms"] <= row["p95 ms"] and row["jobs/s"] > 0 for row in rows)
+
+
+@pytest.mark.system
+def test_a_shop_under_fire_is_counted(folder: Path) -> None:
+    report = report_of("jobs", folder, "--kill")
+    (row,) = report["tables"]["Jobs under fire"]
+    assert (row["asked"], row["lost"], row["doubled"], row["clean"]) == (20, 0, 0, True)
+    assert row["faults"] > 0
+
+
+@pytest.mark.system
+def test_records_and_archives_are_fetched_whole_and_compared_with_plain_loops(folder: Path) -> None:
+    report = report_of("export", folder)
+    assert [row["way"] for row in report["tables"]["Records as JSON Lines"]] == ["over the API", "plain loop"]
+    assert [row["photos"] for row in report["tables"]["Memory of an export"]] == [20, 40]
+    made, fetched, copied = report["tables"]["Photos with metadata"]
+    assert all(row["images/s"] > 0 for row in (made, fetched, copied))
+    assert all(ratio > 0 for ratio in report["ratios"].values())
