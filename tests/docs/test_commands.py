@@ -14,7 +14,7 @@ from tests.docs.pages import REFERENCE, name_of, pages, shell_lines
 
 ASSIGNMENT = re.compile(r"^[A-Z_]+=")
 # Read by the demo itself, the tests, or the example's own program.
-NOT_SETTINGS = {"FEIRA_DEMO_SOURCE", "FEIRA_TOKEN"}
+NOT_SETTINGS = {"FEIRA_DEMO_SOURCE", "FEIRA_TOKEN", "FEIRA_URL"}
 
 LEAVES: dict[str, Any] = dict(leaf_commands())
 

@@ -16,6 +16,7 @@ from feira.core.errors import FeiraError
 from feira.engine.log import SELECT_ENTRIES
 from feira.shop.jobs import registry
 from feira.shop.jobs.models import State
+from feira.shop.jobs.periodic import recurring_work
 from feira.shop.photos.models import Embedding, IndexLogEntry
 from tests.docs.pages import REFERENCE, codes, fences, prose, rows
 
@@ -44,17 +45,6 @@ def registered_kinds() -> dict[str, registry.Kind]:
     """Return the shop's kinds of job; tests that bring their own leave them out of this."""
     names = set(re.findall(r"^@job\(\s*\"([\w.]+)\"", sources(), re.MULTILINE))
     return {name: registry.get_kind(name) for name in names}
-
-
-def recurring_work() -> dict[str, int]:
-    """Return the names and intervals in seconds of what the apps let recur."""
-    found = {}
-    for path in SOURCES.rglob("tasks.py"):
-        written = re.findall(
-            r"^@periodic\(every_s=([\d_]+)\)\ndef (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE
-        )
-        found.update({f"{path.parent.name}.{name}": int(seconds) for seconds, name in written})
-    return found
 
 
 def test_every_problem_code_is_documented_with_its_status() -> None:
@@ -142,7 +132,7 @@ def test_what_recurs_is_documented_with_its_interval() -> None:
     for row in rows(JOBS, under="What recurs"):
         number, letter = row[1].split()
         documented[codes(row[0])[0]] = int(number) * unit[letter]
-    assert documented == recurring_work()
+    assert documented == {entry.name: entry.every_s for entry in recurring_work()}
 
 
 def test_every_event_is_documented_with_its_subscribers() -> None:
