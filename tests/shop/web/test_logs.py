@@ -14,7 +14,8 @@ def test_machines_read_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> 
     configure_logs(Settings(log_format="json"))
     structlog.get_logger("tests.json").warning("photo_refused", photo=7)
     line = json.loads(capsys.readouterr().err)
-    assert (line["event"], line["photo"], line["level"], line["logger"]) == ("photo_refused", 7, "warning", "tests.json")
+    assert (line["event"], line["photo"]) == ("photo_refused", 7)
+    assert (line["level"], line["logger"]) == ("warning", "tests.json")
 
 
 def test_a_logger_that_spoke_before_follows_when_logs_are_turned_elsewhere() -> None:
