@@ -182,6 +182,8 @@ def test_imported_photos_can_be_found(work_done: Callable[[], None], folder: Pat
         ("x.txt", b"", "none of"),
         ("x.jsonl", b"{not json", "Line 1"),
         ("x.jsonl", b"[1]", "not a JSON object"),
+        ("x.jsonl", b"[" * 200_000, "nested too deeply"),
+        ("x.jsonl", b'{"title": "\\ud800"}', "half a character"),
         ("x.csv", b'title\n"\xff\xfe', "not a valid CSV"),
         ("x.parquet", b"PAR1 nonsense", "not a valid Parquet"),
     ],

@@ -13,7 +13,7 @@ from django.utils.datastructures import MultiValueDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -39,6 +39,7 @@ from feira.shop.jobs.serializers import (
 )
 from feira.shop.web.cursors import InvalidCursor, decode_cursor, encode_cursor
 from feira.shop.web.idempotency import IDEMPOTENCY_PARAMETER, answer_once, first_answer
+from feira.shop.web.parsers import BoundedJsonParser
 
 Row = TypeVar("Row", bound=Model)
 
@@ -177,7 +178,7 @@ class ServicesView(APIView):
 class StartServiceView(APIView):
     """Starting one."""
 
-    parser_classes = (JSONParser, MultiPartParser)
+    parser_classes = (BoundedJsonParser, MultiPartParser)
 
     @extend_schema(
         operation_id="start_service",

@@ -119,6 +119,11 @@ def _read_json_lines(source: Path) -> Iterator[dict[str, Any]]:
                 continue
             try:
                 record = json.loads(line)
+                json.dumps(record, ensure_ascii=False).encode()
+            except UnicodeEncodeError as error:
+                raise SourceError(f"Line {number} of {source.name} holds half a character (a surrogate).") from error
+            except RecursionError as error:
+                raise SourceError(f"Line {number} of {source.name} is nested too deeply.") from error
             except ValueError as error:
                 raise SourceError(f"Line {number} of {source.name} is not JSON: {error}.") from error
             if not isinstance(record, dict):
