@@ -26,3 +26,19 @@ def test_a_logger_that_spoke_before_follows_when_logs_are_turned_elsewhere() -> 
     with capture_logs() as logs:
         logger.warning("after")
     assert [entry["event"] for entry in logs] == ["after"]
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_traceback_says_where_but_not_what_variables_hold(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    configure_logs(Settings.model_validate({"log_format": log_format}))
+    password = "".join(["correct ", "horse"])
+    try:
+        raise RuntimeError(f"{len(password)} letters")
+    except RuntimeError:
+        structlog.get_logger("tests.failing").exception("failed")
+    written = capsys.readouterr().err
+    assert "RuntimeError: 13 letters" in written
+    assert "in test_a_traceback_says_where" in written
+    assert password not in written

@@ -20,7 +20,10 @@ def configure_logs(settings: Settings) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Not the renderer's own choice, which prints the values of variables: passwords and keys are among them.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     last = [structlog.processors.format_exc_info, renderer] if settings.log_format == "json" else [renderer]
     structlog.configure(
