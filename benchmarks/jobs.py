@@ -13,6 +13,7 @@ It ends with exit code 1 when a job was lost, or had its effect twice.
 import argparse
 import statistics
 import sys
+from pathlib import Path
 from typing import Any
 
 from rig.kill import Outcome, Terms, recoveries, under_fire
@@ -22,7 +23,7 @@ from rig.speed import Size, Speed, measure
 
 BROKERS = ("embedded", "redis", "rabbitmq")
 PAIRS = (("embedded", "sqlite"), ("embedded", "postgresql"), ("redis", "postgresql"), ("rabbitmq", "postgresql"))
-SAID = {"ledger": "Feira", "bare": "bare Celery"}
+SAID = {"ledger": "Feira", "before": "Feira before", "bare": "bare Celery"}
 
 
 def main() -> None:
@@ -40,7 +41,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--burst", type=int, default=500, help="jobs at once in each [500]")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of doing nothing [60]")
     parser.add_argument("--kill", action="store_true", help="kill the shop's parts while it works")
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), help="with --kill, only this one")
+    parser.add_argument(
+        "--database", choices=("sqlite", "postgresql"), help="only this one; may be left out with --kill [sqlite]"
+    )
+    parser.add_argument("--against", type=Path, help="another checkout of Feira, which takes its turns too")
     parser.add_argument("--jobs", type=int, default=1000, help="with --kill, how many [1000]")
     parser.add_argument("--workers", type=int, default=2, help="with --kill, worker processes [2]")
     parser.add_argument("--concurrency", type=int, help="jobs at once in each worker [2, with --kill 4]")
@@ -61,12 +65,13 @@ def arguments() -> argparse.Namespace:
 def speed(asked: argparse.Namespace) -> int:
     """Measure each broker; return the exit code."""
     size = Size(asked.rounds, asked.alone, asked.burst, asked.idle, asked.concurrency)
-    report = Report("jobs", as_json=asked.json, database="sqlite", concurrency=size.concurrency, burst=size.burst)
+    database = asked.database or "sqlite"
+    report = Report("jobs", as_json=asked.json, database=database, concurrency=size.concurrency, burst=size.burst)
     rows: list[dict[str, Any]] = []
     for broker in asked.broker:
         tell(f"jobs over {broker}")
         try:
-            found = measure(broker, size)
+            found = measure(broker, database, size, against=asked.against)
         except NotInstalled as missing:
             tell(str(missing))
             continue
@@ -74,6 +79,10 @@ def speed(asked: argparse.Namespace) -> int:
         ours, bare = found["ledger"], found["bare"]
         report.ratio(f"{broker}: p50, Feira / bare", statistics.median(ours.alone_s) / statistics.median(bare.alone_s))
         report.ratio(f"{broker}: jobs/s, Feira / bare", statistics.median(ours.per_s) / statistics.median(bare.per_s))
+        if before := found.get("before"):
+            report.ratio(f"{broker}: p50, Feira / before", median_ms(ours.alone_s) / median_ms(before.alone_s))
+            faster = [now / then for now, then in zip(ours.per_s, before.per_s, strict=True)]
+            report.ratio(f"{broker}: jobs/s, Feira / before", statistics.median(faster))
         if broker == "embedded":
             report.ratio("embedded: idle worker, share of a core", ours.idle_share, goal="< 0.01")
     report.table("Empty jobs", rows)

@@ -1,4 +1,7 @@
-"""A shop's jobs and bare Celery over one broker, in turn: round trips, bursts, and the cost of an idle worker."""
+"""A shop's jobs and bare Celery over one broker, in turn: round trips, bursts, and the cost of an idle worker.
+
+Another checkout of Feira can take its turns beside them, with a shop, a database and a broker's queues of its own.
+"""
 
 import os
 import shutil
@@ -15,7 +18,7 @@ from rig.bare_celery import BROKER
 from rig.echo import Trips
 from rig.processes import cpu_s, family_of
 from rig.running import running
-from rig.servers import NotInstalled, RabbitMQ, Redis, Server, broker_answers
+from rig.servers import NotInstalled, PostgreSQL, RabbitMQ, Redis, Server, broker_answers
 from rig.shop import Inside, Shop
 
 WARM_UP = 5
@@ -45,43 +48,75 @@ class Speed:
     idle_share: float
 
 
-def measure(broker: str, size: Size) -> dict[str, Speed]:
-    """Return what `ledger` and `bare` Celery do over a broker.
+def measure(broker: str, database: str, size: Size, *, against: Path | None = None) -> dict[str, Speed]:
+    """Return what `ledger` and `bare` Celery do over a broker, and `before` when there is another checkout.
 
     Args:
         broker: `embedded`, `redis` or `rabbitmq`.
+        database: `sqlite` or `postgresql`, a server of the benchmark's own.
+        against: root of another checkout of Feira.
 
     Raises:
-        NotInstalled: there is no such broker.
+        NotInstalled: there is no such broker or database.
     """
     with ExitStack() as stack:
-        url = stack.enter_context(_address(broker))
-        shop = stack.enter_context(Shop(**({"broker_url": url} if url else {})))
-        bare_url = url or f"sqlite:///{shop.folder / 'bare.sqlite3'}"
-        shop.environment |= {"DJANGO_SETTINGS_MODULE": "rig.work.settings", BROKER: bare_url}
-        inside = shop.inside()
-        inside.call("rig.work.tables:make")
-        at_once = ["--concurrency", str(size.concurrency)]
-        bare = [sys.executable, "-m", "celery", "--app", "rig.bare_celery", "worker", "--loglevel", "ERROR", *at_once]
-        # The beat costs what it costs in any shop: it looks every two seconds for what was forgotten.
-        stack.enter_context(running([*FEIRA, "beat"], shop))
-        workers = {
-            "ledger": stack.enter_context(running([*FEIRA, "worker", *at_once], shop)),
-            "bare": stack.enter_context(running(bare, shop)),
-        }
-        return _take_turns(inside, workers, size)
+        parties = {"ledger": _party(stack, broker, database, size, is_alone=against is None)}
+        if against is not None:
+            parties["before"] = _party(stack, broker, database, size, is_alone=False, source=against / "src")
+        parties["bare"] = _bare(stack, parties["ledger"].shop, size)
+        return _take_turns(parties, size)
 
 
-def _take_turns(inside: Inside, workers: dict[str, int], size: Size) -> dict[str, Speed]:
-    calls = {"ledger": "rig.work.trips:trips", "bare": "rig.bare_celery:trips"}
-    found: dict[str, list[Trips]] = {name: [] for name in calls}
-    for function in calls.values():
-        inside.call(function, alone=WARM_UP, burst=0)
+@dataclass(frozen=True)
+class _Party:
+    """Who takes turns: a process that asks, a function in it, and a worker."""
+
+    shop: Shop
+    asking: Inside
+    trips: str
+    worker: int
+
+
+def _party(
+    stack: ExitStack, broker: str, database: str, size: Size, *, is_alone: bool = True, source: Path | None = None
+) -> _Party:
+    """Open a shop with a worker; its programs are those of another checkout's `source`, if there is one.
+
+    One that is not alone has a broker of its own, for another's numbers of jobs mean nothing to it.
+    """
+    urls = {
+        "broker": stack.enter_context(_broker(broker, is_alone=is_alone)),
+        "database": stack.enter_context(_database(database)),
+    }
+    shop = stack.enter_context(Shop(**{f"{name}_url": url for name, url in urls.items() if url}))
+    shop.environment["DJANGO_SETTINGS_MODULE"] = "rig.work.settings"
+    if source is not None:
+        shop.environment["PYTHONPATH"] = os.pathsep.join([str(source), shop.environment["PYTHONPATH"]])
+    inside = shop.inside()
+    inside.call("rig.work.tables:make")
+    # The beat costs what it costs in any shop: it looks every two seconds for what was forgotten.
+    stack.enter_context(running([*FEIRA, "beat"], shop))
+    worker = stack.enter_context(running([*FEIRA, "worker", "--concurrency", str(size.concurrency)], shop))
+    return _Party(shop, inside, "rig.work.trips:trips", worker)
+
+
+def _bare(stack: ExitStack, shop: Shop, size: Size) -> _Party:
+    """Let bare Celery work over the broker of a shop."""
+    shop.environment[BROKER] = shop.environment.get("FEIRA_BROKER_URL") or f"sqlite:///{shop.folder / 'bare.sqlite3'}"
+    worker = [sys.executable, "-m", "celery", "--app", "rig.bare_celery", "worker", "--loglevel", "ERROR"]
+    started = stack.enter_context(running([*worker, "--concurrency", str(size.concurrency)], shop))
+    return _Party(shop, shop.inside(), "rig.bare_celery:trips", started)
+
+
+def _take_turns(parties: dict[str, _Party], size: Size) -> dict[str, Speed]:
+    found: dict[str, list[Trips]] = {name: [] for name in parties}
+    for party in parties.values():
+        party.asking.call(party.trips, alone=WARM_UP, burst=0)
     for _round in range(size.rounds):
-        for name, function in calls.items():
-            found[name].append(inside.call(function, alone=size.alone, burst=size.burst))
+        for name, party in parties.items():
+            found[name].append(party.asking.call(party.trips, alone=size.alone, burst=size.burst))
     time.sleep(SETTLE_S)
-    idle = _idle_shares(workers, size.idle_s)
+    idle = _idle_shares({name: party.worker for name, party in parties.items()}, size.idle_s)
     return {
         name: Speed(
             alone_s=[seconds for each in trips for seconds in each["alone_s"]],
@@ -102,11 +137,32 @@ def _idle_shares(workers: dict[str, int], seconds: float) -> dict[str, float]:
 
 
 @contextmanager
-def _address(broker: str) -> Iterator[str]:
-    """Yield where a broker answers: the one named in the environment, one of our own, or the one of this machine."""
+def _database(chosen: str) -> Iterator[str]:
+    """Yield the address of a database server of our own; nothing for the file that every shop has."""
+    if chosen == "sqlite":
+        yield ""
+        return
+    folder = Path(tempfile.mkdtemp(prefix="feira-postgresql-"))
+    try:
+        server = PostgreSQL(folder)
+        try:
+            server.start()
+            yield server.url
+        finally:
+            server.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _broker(broker: str, *, is_alone: bool) -> Iterator[str]:
+    """Yield where a broker answers: the one named in the environment, one of our own, or the one of this machine.
+
+    Of our own in any case when it is not alone that needs one.
+    """
     if broker == "embedded":
         yield ""
-    elif named := os.environ.get(NAMED[broker]):
+    elif is_alone and (named := os.environ.get(NAMED[broker])):
         yield named
     else:
         folder = Path(tempfile.mkdtemp(prefix=f"feira-{broker}-"))
@@ -114,7 +170,7 @@ def _address(broker: str) -> Iterator[str]:
             server = OWN[broker](folder)
         except NotInstalled:
             shutil.rmtree(folder)
-            if not broker_answers(USUAL[broker]):
+            if not is_alone or not broker_answers(USUAL[broker]):
                 raise
             yield USUAL[broker]
             return

@@ -124,6 +124,6 @@ def test_a_message_is_kept_in_hand_until_the_database_is_back(monkeypatch: pytes
     register()
     submitted = services.submit("tests.work")
     monkeypatch.setattr(patience, "WAITS_S", (0.0, 0.0))
-    monkeypatch.setattr(running, "run", broken_for(2, running.run))
+    monkeypatch.setattr(running, "run_first", broken_for(2, running.run_first))
     pickup.run_job(submitted.pk)
     assert Job.objects.get().state == State.SUCCEEDED

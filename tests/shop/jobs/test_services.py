@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from feira.shop.jobs import delivery, leases, running, selectors, services
@@ -159,6 +160,49 @@ def test_a_job_is_published_when_its_transaction_commits(
     assert messages.ready("inference") == 1
     published = Job.objects.get(pk=submitted.pk)
     assert (published.state, published.publish_count) == (State.QUEUED, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_jobs_of_one_transaction_are_published_together(messages: MessageStore) -> None:
+    register()
+    register("tests.picture", queue="imagery")
+    with CaptureQueriesContext(connection) as queries, transaction.atomic():
+        for n in range(20):
+            services.submit("tests.work", {"n": n})
+        services.submit("tests.picture")
+        services.submit("tests.work", run_after=timezone.now() + timedelta(hours=1))
+        with suppress(OSError), transaction.atomic():
+            undone = services.submit("tests.work")
+            raise OSError("changed their mind")
+        assert messages.ready("default") == 0
+    noted = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
+    assert len(noted) == 2, "one for each queue"
+    assert (messages.ready("default"), messages.ready("imagery")) == (20, 1)
+    assert Job.objects.filter(state=State.QUEUED, publish_count=1).count() == 21
+    assert not Job.objects.filter(pk=undone.pk, state=State.QUEUED).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_rolled_back_is_not_published_with_what_comes_after_it(messages: MessageStore) -> None:
+    register()
+    with suppress(OSError), transaction.atomic():
+        services.submit("tests.work", {"n": 1})
+        raise OSError("changed their mind")
+    kept = services.submit("tests.work", {"n": 2})
+    assert messages.ready("default") == 1
+    assert list(Job.objects.values_list("pk", "state")) == [(kept.pk, State.QUEUED)]
+
+
+def test_what_waits_for_its_commit_is_not_published_with_another(
+    messages: MessageStore, django_capture_on_commit_callbacks: Capture
+) -> None:
+    register()
+    first = services.submit("tests.work")
+    with django_capture_on_commit_callbacks(execute=True):
+        services.submit("tests.work")
+    assert messages.ready("default") == 1
+    first.refresh_from_db()
+    assert first.state == State.WAITING
 
 
 def test_what_was_never_published_is_published_by_the_reconciler_once(messages: MessageStore) -> None:
@@ -424,6 +468,65 @@ def test_of_many_threads_that_claim_the_same_jobs_each_job_goes_to_one() -> None
     for thread in threads:
         thread.join()
     assert sorted(won) == [job.pk for job in submitted]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_threads_that_claim_what_goes_first_each_job_goes_to_one() -> None:
+    register()
+    submitted = [services.submit("tests.work", {"n": n}) for n in range(24)]
+    # Both states that a job may be claimed in.
+    Job.objects.filter(pk__in=[job.pk for job in submitted[::2]]).update(state=State.WAITING)
+    won: list[int] = []
+    start = threading.Barrier(4)
+
+    def claim_all() -> None:
+        try:
+            start.wait(10)
+            while taken := leases.claim_first(submitted[0].pk):
+                won.append(taken[0].job_id)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=claim_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [job.pk for job in submitted]
+    held = Job.objects.values_list("state", "lease_token", "attempts")
+    assert len({token for _state, token, _attempts in held}) == 24
+    assert {(state, attempts) for state, _token, attempts in held} == {(State.RUNNING, 1)}
+
+
+@pytest.mark.parametrize(("terms", "lease_s"), [({}, 60.0), ({"lease_s": 7.0}, 7.0)])
+def test_what_goes_first_is_claimed_for_the_term_of_its_kind(terms: dict[str, Any], lease_s: float) -> None:
+    register("tests.other", lease_s=90.0)
+    register(**terms)
+    submitted = services.submit("tests.work", {"n": 4})
+    before = timezone.now()
+    taken = leases.claim_first(submitted.pk)
+    assert taken is not None
+    claimed, lease = taken
+    assert (claimed.kind, claimed.payload, claimed.attempt) == ("tests.work", {"n": 4}, 1)
+    assert (lease.job_id, lease.seconds) == (submitted.pk, lease_s)
+    submitted.refresh_from_db()
+    assert submitted.lease_until is not None
+    assert submitted.started_at is not None
+    assert submitted.lease_until - submitted.started_at == timedelta(seconds=lease_s)
+    assert before <= submitted.started_at <= timezone.now()
+    assert submitted.lease_owner == this_process()
+
+
+def test_a_job_of_an_unknown_kind_fails_when_its_turn_comes() -> None:
+    register()
+    submitted = services.submit("tests.work")
+    Job.objects.filter(pk=submitted.pk).update(kind="tests.of_yesterday")
+    behind = services.submit("tests.work", after=[submitted])
+    assert running.run_first(submitted.pk) == State.FAILED
+    submitted.refresh_from_db()
+    behind.refresh_from_db()
+    assert "tests.of_yesterday" in submitted.error
+    assert (submitted.state, behind.state, behind.failed_for) == (State.FAILED, State.FAILED, submitted.pk)
 
 
 @pytest.mark.django_db(transaction=True)

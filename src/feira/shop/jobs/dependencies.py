@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from feira.shop.jobs import delivery
+from feira.shop.jobs import delivery, statements
 from feira.shop.jobs.models import UNFINISHED, Dependency, Job, State
 
 # SQLite takes only so many values in one statement.
@@ -50,9 +50,9 @@ def meet(job_id: int) -> None:
 
     One indexed query finds that nothing waits for it.
     """
-    # In order, so that two jobs that succeed at once never wait for each other's rows.
-    after_it = Job.objects.select_for_update(of=("self",)).filter(dependencies__on=job_id).order_by("pk")
-    numbers = list(after_it.values_list("pk", flat=True))
+    # A statement of its own after the success was written: whoever links to the job was locked out by that, or has
+    # committed before, and is seen only by a statement that begins later.
+    numbers = statements.lock_dependants(job_id)
     for some in _parts(numbers):
         Job.objects.filter(pk__in=some, unmet__gt=0).update(unmet=F("unmet") - 1)
     if numbers:

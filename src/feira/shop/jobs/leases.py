@@ -14,12 +14,13 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from feira.shop.jobs import dependencies
+from feira.shop.jobs import dependencies, statements
 from feira.shop.jobs.errors import LeaseLost
 from feira.shop.jobs.lines import Lines
 from feira.shop.jobs.models import PENDING, UNFINISHED, Job, Level, State
 from feira.shop.jobs.owners import this_process
-from feira.shop.jobs.registry import Kind
+from feira.shop.jobs.registry import USUAL_LEASE_S, Kind, unusual_leases
+from feira.shop.jobs.statements import Claimed
 
 ERROR_LENGTH = 4000
 
@@ -49,6 +50,19 @@ def claim(job: Job, kind: Kind) -> Lease | None:
         started_at=now,
     )
     return Lease(job.pk, token, job.attempts + 1, job.max_attempts, kind.lease_s) if taken else None
+
+
+def claim_first(job_id: int) -> tuple[Claimed, Lease] | None:
+    """Take the due job that goes first in the queue of this one, which may be itself; None when there is none to take.
+
+    A job whose kind is not known here has a lease of the usual length.
+    """
+    token = token_hex(16)
+    claimed = statements.claim_first(job_id, token=token, owner=this_process(), now=timezone.now())
+    if claimed is None:
+        return None
+    seconds = unusual_leases().get(claimed.kind, USUAL_LEASE_S)
+    return claimed, Lease(claimed.job_id, token, claimed.attempt, claimed.max_attempts, seconds)
 
 
 def renew(lease: Lease) -> None:
@@ -101,8 +115,8 @@ def succeed(lease: Lease, result: Mapping[str, Any] | None) -> None:
         LeaseLost: the job is in other hands or cancelled; a transaction around this must be rolled back.
     """
     with transaction.atomic(savepoint=False):
-        ended = {"finished_at": timezone.now(), "lease_until": None}
-        _update(lease, state=State.SUCCEEDED, result=result, error="", reference="", **ended)
+        if not statements.succeed(lease.job_id, lease.token, result, timezone.now()):
+            raise LeaseLost(lease.job_id)
         dependencies.meet(lease.job_id)
 
 

@@ -2,13 +2,13 @@
 
 import os
 import socket
+from functools import cache
 from pathlib import Path
 
 
 def this_process() -> str:
     """Return `host/namespace/pid/start` of this process."""
-    pid = os.getpid()
-    return f"{_place()}/{pid}/{_start_of(pid)}"
+    return _name_of(os.getpid())
 
 
 def is_surely_gone(owner: str) -> bool:
@@ -28,6 +28,15 @@ def is_surely_gone(owner: str) -> bool:
     except OSError:
         return False
     return _start_of(int(pid)) != rest
+
+
+@cache
+def _name_of(pid: int) -> str:
+    return f"{_place()}/{pid}/{_start_of(pid)}"
+
+
+# A child might have the number that an ancestor had.
+os.register_at_fork(after_in_child=_name_of.cache_clear)
 
 
 def _place() -> str:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, get_args
 
 from django.utils.functional import Promise
@@ -17,6 +18,7 @@ Queue = Literal["imagery", "inference", "default"]
 QUEUES: tuple[str, ...] = get_args(Queue)
 # What a worker of the embedded broker takes first when it has the choice: a new photo is not to wait behind an import.
 SHORTEST_FIRST: tuple[Queue, ...] = ("default", "inference", "imagery")
+USUAL_LEASE_S = 60.0
 
 # Called as `handler(job, **payload)` with a feira.shop.jobs.running.RunningJob.
 Handler = Callable[..., dict[str, Any] | None]
@@ -46,12 +48,17 @@ class Kind:
             BadPayload: a parameter is missing, or one is too many.
         """
         try:
-            inspect.signature(self.run).bind(None, **payload)
+            _signature_of(self.run).bind(None, **payload)
         except TypeError as error:
             raise BadPayload(
                 f"The payload of {self.name!r} does not fit its handler: {error}. Give exactly its parameters.",
                 kind=self.name,
             ) from error
+
+
+@cache
+def _signature_of(run: Handler) -> inspect.Signature:
+    return inspect.signature(run)
 
 
 _kinds: dict[str, Kind] = {}
@@ -63,7 +70,7 @@ def job(
     *,
     queue: Queue = "default",
     max_attempts: int = 5,
-    lease_s: float = 60.0,
+    lease_s: float = USUAL_LEASE_S,
     backoff_s: float = 2.0,
     max_backoff_s: float = 600.0,
     priority: Priority = Priority.NORMAL,
@@ -156,6 +163,11 @@ def get_kind(name: str) -> Kind:
 def kinds() -> list[Kind]:
     """Return every registered kind, by name."""
     return [_kinds[name] for name in sorted(_kinds)]
+
+
+def unusual_leases() -> dict[str, float]:
+    """Return the terms, in seconds, of the kinds whose leases last longer or shorter than usual."""
+    return {kind.name: kind.lease_s for kind in _kinds.values() if kind.lease_s != USUAL_LEASE_S}
 
 
 def subscribers_of(event: str) -> list[str]:

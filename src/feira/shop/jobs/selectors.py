@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
-from feira.shop.jobs.models import PENDING, UNFINISHED, Job, JobItem, Priority, State, Worker
+from feira.shop.jobs.models import PENDING, UNFINISHED, Job, JobItem, State, Worker
 from feira.shop.jobs.owners import is_surely_gone
 
 WORKER_SILENCE_S = 20.0
@@ -35,29 +35,6 @@ def jobs_never_published(queue: str, *, now: datetime, most: int) -> list[Job]:
     """Return jobs of a queue that may run and that the broker does not know, in the order in which they are to run."""
     due = Job.objects.filter(queue=queue, unmet=0, state=State.WAITING, run_after__lte=now)
     return list(due.order_by("priority", "run_after", "pk").only("queue", "published_at")[:most])
-
-
-def jobs_to_run_first(job: Job, *, now: datetime, most: int) -> list[int]:
-    """Return the numbers of jobs in the queue of this one that go before it, first to last."""
-    if job.priority == Priority.SOON:
-        return []
-    before = Job.objects.filter(
-        queue=job.queue, unmet=0, state__in=PENDING, priority__lt=job.priority, run_after__lte=now
-    )
-    return list(before.order_by("priority", "run_after", "pk").values_list("pk", flat=True)[:most])
-
-
-def jobs_to_run_next(queue: str, *, now: datetime, most: int) -> list[int]:
-    """Return the numbers of the next jobs of a queue, first to last."""
-    # One query per state: each then reads no more rows of its index than it returns.
-    rows = [
-        row
-        for state in PENDING
-        for row in Job.objects.filter(queue=queue, unmet=0, state=state, run_after__lte=now)
-        .order_by("priority", "run_after")
-        .values_list("priority", "run_after", "pk")[:most]
-    ]
-    return [number for _priority, _run_after, number in sorted(rows)[:most]]
 
 
 def jobs_to_publish_again(*, now: datetime, most: int) -> list[Job]:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -72,19 +71,24 @@ def submit(
     )
     if run_after is not None:
         job.run_after = run_after
-    with transaction.atomic():
-        if not key:
-            dependencies.link(job, after)
-        elif existing := _insert_unless_known(job, after):
-            return existing
+    if not key and not after:
+        job.save(force_insert=True)
+    else:
+        with transaction.atomic():
+            if not key:
+                dependencies.link(job, after)
+            elif existing := _insert_unless_known(job, after):
+                return existing
     if job.unmet == 0 and job.run_after <= timezone.now():
-        transaction.on_commit(partial(delivery.publish_new, job.pk, job.queue), robust=True)
+        delivery.publish_on_commit(job)
     return job
 
 
-def announce(event: str, payload: dict[str, Any] | None = None) -> list[Job]:
-    """Submit one job for each kind that subscribes to the event; none is fine."""
-    return [submit(kind, payload) for kind in subscribers_of(event)]
+def announce(
+    event: str, payload: dict[str, Any] | None = None, *, key: str | None = None, run_after: datetime | None = None
+) -> list[Job]:
+    """Submit one job for each kind that subscribes to the event; none is fine. The rest is as for `submit`."""
+    return [submit(kind, payload, key=key, run_after=run_after) for kind in subscribers_of(event)]
 
 
 def cancel(job: Job) -> bool:
@@ -123,7 +127,7 @@ def retry(job: Job) -> Job:
             ) from error
         opened.refresh_from_db()
         if opened.unmet == 0:
-            transaction.on_commit(partial(delivery.publish_new, opened.pk, opened.queue), robust=True)
+            delivery.publish_on_commit(opened)
     return opened
 
 
