@@ -22,9 +22,9 @@ from feira.core.errors import (
 from feira.core.photo_set import PhotoSet, as_photo_set
 from feira.core.types import Hit, Matrix
 from feira.engine import wire
-from feira.engine.wire import EngineStatus, ServedStatus, Tag, Verification
+from feira.engine.wire import EngineStatus, ServedStatus, Tag, TagsReply, Verification
 
-__all__ = ["Embedded", "Encoded", "EngineClient", "EngineStatus", "ServedStatus", "Tag", "Verification"]
+__all__ = ["Embedded", "Encoded", "EngineClient", "EngineStatus", "ServedStatus", "Tag", "TagsReply", "Verification"]
 
 CONNECT_TIMEOUT_S = 2.0
 AWAY_S = 5.0
@@ -158,9 +158,17 @@ class EngineClient:
         Raises:
             DimensionMismatch: the embeddings come from another encoder.
         """
+        return self.classify(rows, encoder_id=encoder_id).tags
+
+    def classify(self, rows: Matrix, *, encoder_id: str | None = None) -> TagsReply:
+        """Return what `tags` does and, in one answer with it, which version of the classifiers says so.
+
+        Raises:
+            DimensionMismatch: the embeddings come from another encoder.
+        """
         rows = np.atleast_2d(np.asarray(rows, dtype=np.float32))
         request = wire.TagsRequest(vectors=wire.pack_rows(rows), dim=rows.shape[1], encoder_id=encoder_id)
-        return self._post("/tags", request, wire.TagsReply).tags
+        return self._post("/tags", request, wire.TagsReply)
 
     def search(
         self, queries: Matrix, k: int, *, among: PhotoSet | Sequence[int] | None = None, encoder_id: str | None = None

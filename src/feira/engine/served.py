@@ -12,24 +12,24 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from feira.core.encoders.heads import HEADS_NAME, Heads
+from feira.core.encoders.heads import Heads
 from feira.core.encoders.protocol import Encoder, TextEncoder
 from feira.core.encoders.sessions import Device
-from feira.core.errors import DimensionMismatch, ManifestError, NoTextSide
-from feira.core.learning.priors import files_of
+from feira.core.errors import DimensionMismatch, NoTextSide
 from feira.core.photo_set import PhotoSet
 from feira.core.types import Hit, Matrix
 from feira.engine.config import EngineConfig
 from feira.engine.encoding import PhotoEncoding, TextEncoding
+from feira.engine.heads import FollowedHeads, heads_of
 from feira.engine.metrics import EncodingMetrics, Metrics
-from feira.engine.parts import open_parts
+from feira.engine.parts import LearnedParts, open_parts
 from feira.engine.stored import live_index
 from feira.engine.texts import TextSide, open_text_model, text_side_of
 from feira.engine.wire import ServedStatus, Tag
 
 TAGS_PER_HEAD = 3
 LEAST_CONFIDENCE = 0.05
-WORDS_POLL_S = 1.0
+LEARNED_POLL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,10 @@ class ServedEncoder:
             "cache_size": config.cache_size,
         }
         self._photos = PhotoEncoding(encoder, **limits, metrics=measured(of="photos"))
-        self._side, self._heads = self._files_beside(encoder)
+        self._side = self._side_of(encoder)
+        self._heads = FollowedHeads(
+            encoder.encoder_id, encoder.dim, shipped=self._shipped_heads(encoder), open_parts=self._open_parts
+        )
         self._queries = TextEncoding(
             self._encode_texts,
             version=self._version,
@@ -90,15 +93,16 @@ class ServedEncoder:
         """Read the first words, open or rebuild the index and catch up with the log."""
         self.index.start()
         await asyncio.to_thread(self._warm_words)
-        if not isinstance(self.encoder, TextEncoder):
-            self._following = asyncio.create_task(self._follow_words())
+        await asyncio.to_thread(self._heads.refresh)
+        self._following = asyncio.create_task(self._follow_learned())
         while not self.index.caught_up:
             await asyncio.sleep(0.02)
 
     def replace(self, encoder: Encoder) -> None:
         """Let another copy of the same encoder, and what lies beside it, do the work from now on."""
         former = self._side
-        self._side, self._heads = self._files_beside(encoder)
+        self._side = self._side_of(encoder)
+        self._heads.ship(self._shipped_heads(encoder))
         self.encoder = encoder
         self._photos.replace(encoder)
         asyncio.get_running_loop().run_in_executor(None, former.close)
@@ -116,6 +120,7 @@ class ServedEncoder:
             await encoding.close()
         await asyncio.to_thread(self.index.stop, forget=forget)
         await asyncio.to_thread(self._side.close)
+        await asyncio.to_thread(self._heads.close)
 
     def depth(self) -> int:
         """Return how many photos and texts wait or are being encoded."""
@@ -138,6 +143,7 @@ class ServedEncoder:
             fault=index.fault,
             text_id=self._side.text_id,
             index=index.facts(),
+            heads_version=self._heads.in_force().version,
         )
 
     async def encode(self, images: Sequence[bytes], terms: Terms) -> Matrix:
@@ -153,18 +159,21 @@ class ServedEncoder:
         rows = await self._words.encode(texts, bulk=terms.bulk, deadline=terms.deadline)
         return self._side.text_id, rows
 
-    def tags(self, rows: Matrix) -> list[list[Tag]]:
-        """Return what the encoder's classifiers say of each embedding, in order; may be called from any thread.
+    def tags(self, rows: Matrix) -> tuple[int, list[list[Tag]]]:
+        """Return the version of the learned heads and what the encoder's classifiers say of each embedding, in order.
+
+        Version 0 are the classifiers that came with the encoder. May be called from any thread.
 
         Raises:
             DimensionMismatch: the embeddings come from another encoder.
         """
         self._check(rows)
-        if self._heads is None:
-            return [[] for _ in rows]
-        return [
+        version, heads = self._heads.in_force()
+        if heads is None:
+            return version, [[] for _ in rows]
+        return version, [
             [Tag(head, name, confidence) for head, named in answer.items() for name, confidence in named]
-            for answer in self._heads.classify(rows, top=TAGS_PER_HEAD, least=LEAST_CONFIDENCE)
+            for answer in heads.classify(rows, top=TAGS_PER_HEAD, least=LEAST_CONFIDENCE)
         ]
 
     async def search(
@@ -179,30 +188,37 @@ class ServedEncoder:
         work = partial(self.index.search, queries, k, among=among)
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
-    async def _follow_words(self) -> None:
-        """Follow what the shop teaches about words, in a thread: a slow database must not hold up who asks."""
+    async def _follow_learned(self) -> None:
+        """Follow what the shop teaches, in a thread: a slow database must not hold up who asks."""
         while True:
             try:
-                await asyncio.to_thread(self._side.refresh)
+                await asyncio.to_thread(self._heads.refresh)
+                if not isinstance(self.encoder, TextEncoder):
+                    await asyncio.to_thread(self._side.refresh)
             except Exception:  # a follower that died unseen would never learn again
-                logger.exception("What the shop has learned about words could not be followed.")
-            await asyncio.sleep(WORDS_POLL_S)
+                logger.exception("What the shop has learned could not be followed.")
+            await asyncio.sleep(LEARNED_POLL_S)
 
     def _warm_words(self) -> None:
         with suppress(NoTextSide):
             self._encode_texts(["a red dress"])
 
-    def _files_beside(self, encoder: Encoder) -> tuple[TextSide, Heads | None]:
-        """Open what came with the encoder and what the shop has learned about it."""
+    def _side_of(self, encoder: Encoder) -> TextSide:
+        """Return what leads from words to the encoder's pictures: what came with it, and what the shop has learned."""
         config = self._config
-        side = text_side_of(
+        return text_side_of(
             encoder,
             self.name,
             models_dir=config.models_dir,
             open_embedder=partial(open_text_model, config.text_model, models_dir=config.models_dir),
-            open_parts=partial(open_parts, config.database_url),
+            open_parts=self._open_parts,
         )
-        return side, heads_of(encoder, self.name, models_dir=config.models_dir)
+
+    def _shipped_heads(self, encoder: Encoder) -> Heads | None:
+        return heads_of(encoder, self.name, models_dir=self._config.models_dir)
+
+    def _open_parts(self) -> LearnedParts:
+        return open_parts(self._config.database_url)
 
     def _encode_texts(self, texts: Sequence[str]) -> Matrix:
         encoder = self.encoder
@@ -218,22 +234,6 @@ class ServedEncoder:
     def _check(self, rows: Matrix) -> None:
         if rows.shape[1] != self.encoder.dim:
             raise DimensionMismatch(expected=self.encoder.dim, got=rows.shape[1])
-
-
-def heads_of(encoder: Encoder, name: str, *, models_dir: Path) -> Heads | None:
-    """Return the classifiers that lie among an encoder's files; None when there are none that read its embeddings."""
-    path = files_of(name, models_dir=models_dir) / HEADS_NAME
-    if not path.is_file():
-        return None
-    try:
-        heads = Heads.open(path)
-    except ManifestError as error:
-        logger.warning("The classifiers of %s are not used: %s", encoder.encoder_id, error)
-        return None
-    if heads.encoder_id != encoder.encoder_id or heads.dim not in {0, encoder.dim}:
-        logger.warning("The classifiers in %s read %s, not %s.", path, heads.encoder_id, encoder.encoder_id)
-        return None
-    return heads
 
 
 class OpenEncoder(Protocol):

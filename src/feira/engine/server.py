@@ -123,8 +123,8 @@ class EngineApi:
         """Name what classifiers see in photos, by their embeddings."""
         asked = decoded(await self._body(request), wire.TagsRequest)
         rows = _finite_rows(asked.vectors, asked.dim)
-        encoder_id, tags = await unless_gone(request, self._engine.tags(rows, encoder_id=asked.encoder_id))
-        return packed(wire.TagsReply(encoder_id=encoder_id, tags=tags))
+        encoder_id, version, tags = await unless_gone(request, self._engine.tags(rows, encoder_id=asked.encoder_id))
+        return packed(wire.TagsReply(encoder_id=encoder_id, tags=tags, heads_version=version))
 
     async def search(self, request: Request) -> Response:
         """Find the photos nearest to vectors."""

@@ -131,14 +131,14 @@ class Engine:
         """
         return await self._loaded(terms.encoder_id).embed_texts(texts, terms)
 
-    async def tags(self, rows: Matrix, *, encoder_id: str | None = None) -> tuple[str, list[list[Tag]]]:
-        """Return the encoder's id and what its classifiers say of each embedding.
+    async def tags(self, rows: Matrix, *, encoder_id: str | None = None) -> tuple[str, int, list[list[Tag]]]:
+        """Return the encoder's id, the version of its learned heads, and what its classifiers say of each embedding.
 
         Raises:
             Starting, EncoderChanged, DimensionMismatch
         """
         served = self._loaded(encoder_id)
-        return served.encoder_id, await asyncio.to_thread(served.tags, rows)
+        return served.encoder_id, *await asyncio.to_thread(served.tags, rows)
 
     async def search(
         self, queries: Matrix, k: int, *, among: PhotoSet | None, encoder_id: str | None

@@ -81,10 +81,14 @@ class Tag(msgspec.Struct, frozen=True):
 
 
 class TagsReply(msgspec.Struct, frozen=True):
-    """The tags of each embedding, in order; all empty when the encoder has no classifiers."""
+    """The tags of each embedding, in order; all empty when the encoder has no classifiers.
+
+    `heads_version` is that of the classifiers that the shop taught, 0 for those that came with the encoder.
+    """
 
     encoder_id: str
     tags: list[list[Tag]]
+    heads_version: int = 0
 
 
 class SearchRequest(msgspec.Struct, frozen=True):
@@ -146,7 +150,8 @@ class IndexFacts(msgspec.Struct, frozen=True):
 class ServedStatus(msgspec.Struct, frozen=True):
     """One encoder of those that an engine serves, and how far its index has followed the log.
 
-    The fields mean what they mean in `EngineStatus`; `text_id` names the text encoder, empty when there is none.
+    The fields mean what they mean in `EngineStatus`; `text_id` names the text encoder, empty when there is none, and
+    `heads_version` the classifiers, as in `TagsReply`.
     """
 
     name: str
@@ -162,6 +167,7 @@ class ServedStatus(msgspec.Struct, frozen=True):
     fault: str = ""
     text_id: str = ""
     index: IndexFacts | None = None
+    heads_version: int = 0
 
 
 class EngineStatus(msgspec.Struct, frozen=True):

@@ -184,8 +184,10 @@ def test_another_encoder_has_listings_looked_at_again_as_soon_as_it_has_seen_the
     tagging.tag_listings([listing.pk])
     soon = timezone.now() + LATER
 
-    def lacking(encoder_id: str) -> list[int]:
-        return tagging.listings_lacking_tags(settled_before=soon, encoder_id=encoder_id, most=10)
+    def lacking(encoder_id: str, heads_version: int = 0) -> list[int]:
+        return tagging.listings_lacking_tags(
+            settled_before=soon, encoder_id=encoder_id, most=10, heads_version=heads_version
+        )
 
     assert lacking("") == []
     assert lacking("new-eye") == []  # nothing to classify so far
@@ -194,9 +196,11 @@ def test_another_encoder_has_listings_looked_at_again_as_soon_as_it_has_seen_the
     assert lacking("new-eye") == [listing.pk]
     Listing.objects.update(tags_made_by=f"{COLOURS_VERSION} new-eye")
     assert lacking("new-eye") == []
-    assert tagging.forget_who_tagged("other-eye") == 0
-    assert tagging.forget_who_tagged("new-eye") == 1
-    assert lacking("new-eye") == [listing.pk]
+    # The same encoder with classifiers that the shop taught it, with other ones, and with its own again.
+    assert lacking("new-eye", 2) == [listing.pk]
+    Listing.objects.update(tags_made_by=f"{COLOURS_VERSION} new-eye heads 2")
+    assert lacking("new-eye", 2) == []
+    assert lacking("new-eye", 3) == lacking("new-eye") == [listing.pk]
 
 
 def test_a_batch_costs_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:

@@ -77,8 +77,10 @@ def _measured(photo: Photo) -> Mapping[str, float] | None:
         return None
 
 
-def classified(rows: Matrix, encoder_id: str) -> list[Classified]:
-    """Return what the encoder's classifiers say of each embedding; nothing where it has none.
+def classified(rows: Matrix, encoder_id: str) -> tuple[str, list[Classified]]:
+    """Return who classified, as `classifier_mark` writes it, and what they say of each embedding.
+
+    Nothing is said where the encoder has no classifiers.
 
     Args:
         rows: shape (n, dim), float32, made by this encoder.
@@ -87,9 +89,19 @@ def classified(rows: Matrix, encoder_id: str) -> list[Classified]:
         EngineUnavailable: nobody answers right now.
     """
     if not len(rows):
-        return []
-    answers = engine().tags(rows, encoder_id=encoder_id)
-    return [as_classified([(tag.head, tag.name, tag.confidence) for tag in tags], encoder_id) for tags in answers]
+        return classifier_mark(encoder_id, 0), []
+    answer = engine().classify(rows, encoder_id=encoder_id)
+    said = [[(tag.head, tag.name, tag.confidence) for tag in tags] for tags in answer.tags]
+    return classifier_mark(encoder_id, answer.heads_version), [as_classified(tags, encoder_id) for tags in said]
+
+
+def classifier_mark(encoder_id: str, heads_version: int) -> str:
+    """Return what names an encoder with its classifiers: those that it brought (0), or a version that the shop taught.
+
+    >>> classifier_mark("eye@1", 0), classifier_mark("eye@1", 3)
+    ('eye@1', 'eye@1 heads 3')
+    """
+    return f"{encoder_id} heads {heads_version}" if heads_version else encoder_id
 
 
 def merged(per_photo: Sequence[Sequence[SeenTag]]) -> list[SeenTag]:

@@ -16,9 +16,9 @@ from feira.core.images.colours import COLOURS_VERSION
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.selectors import unfinished_of_kind
 from feira.shop.listings.models import Listing, ListingAttribute, ListingPhoto, ListingTag
-from feira.shop.listings.seeing import MOST_PHOTOS, Classified, SeenTag, classified, seen_in
+from feira.shop.listings.seeing import MOST_PHOTOS, Classified, SeenTag, classified, classifier_mark, seen_in
 from feira.shop.listings.services import InvalidListing
-from feira.shop.listings.tags import COLOUR, COLOUR_CODES, MOST_TAGS, TagName, searchable_text
+from feira.shop.listings.tags import CATEGORY, COLOUR, COLOUR_CODES, MOST_TAGS, TagName, searchable_text, tag_name
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Embedding, Photo
 from feira.shop.photos.selectors import embeddings_of
@@ -38,14 +38,14 @@ def tag_listings(listing_ids: Sequence[int]) -> int:
     engine; while it is away, or has not seen the photos, the rest is left for later.
     """
     photos = _photos_of(listing_ids)
-    encoder_id, classes = _classes_of([photo for several in photos.values() for photo in several])
+    classifier, classes = _classes_of([photo for several in photos.values() for photo in several])
     seen: dict[int, list[SeenTag]] = {}
     made_by: dict[int, str] = {}
     for listing_id, several in photos.items():
         said = [classes[photo.pk] for photo in several if photo.pk in classes]
         seen[listing_id] = seen_in(several, said)
-        is_complete = bool(encoder_id) and len(said) == len(several)
-        made_by[listing_id] = f"{COLOURS_VERSION} {encoder_id}" if is_complete else COLOURS_VERSION
+        is_complete = bool(classifier) and len(said) == len(several)
+        made_by[listing_id] = f"{COLOURS_VERSION} {classifier}" if is_complete else COLOURS_VERSION
     keep_seen(seen, made_by=made_by)
     return len(photos)
 
@@ -60,11 +60,12 @@ def _photos_of(listing_ids: Sequence[int]) -> dict[int, list[Photo]]:
 
 
 def _classes_of(photos: Sequence[Photo]) -> tuple[str, dict[int, Classified]]:
-    """Return the live encoder's id and what it sees in each photo that it has embedded; ("", {}) when it is away."""
+    """Return who classifies and what they see in each photo that is embedded; ("", {}) when the engine is away."""
     try:
         encoder_id = engine().status().encoder_id
         photo_ids, rows = embeddings_of([photo.pk for photo in photos], encoder_id)
-        return encoder_id, dict(zip(photo_ids, classified(rows, encoder_id), strict=True))
+        classifier, said = classified(rows, encoder_id)
+        return classifier, dict(zip(photo_ids, said, strict=True))
     except EngineUnavailable:
         return "", {}
 
@@ -73,10 +74,12 @@ def _classes_of(photos: Sequence[Photo]) -> tuple[str, dict[int, Classified]]:
 def keep_seen(seen: Mapping[int, Sequence[SeenTag]], *, made_by: Mapping[int, str]) -> None:
     """Replace the machine's tags of these listings, in a few queries for all of them.
 
-    A colour that the seller states as an attribute takes the place of the colours that the machine sees.
+    A colour that the seller states as an attribute takes the place of the colours that the machine sees, and a category
+    is a tag only where the photo looks like another than the listing's own.
     """
     list(Listing.objects.select_for_update().filter(pk__in=seen).order_by("pk").values_list("pk"))
     stated = _stated_colours(list(seen))
+    own = _own_categories(seen)
     known: dict[int, dict[TagName, ListingTag]] = defaultdict(dict)
     for row in ListingTag.objects.filter(listing_id__in=seen):
         known[row.listing_id][TagName(row.group, row.name)] = row
@@ -85,7 +88,7 @@ def keep_seen(seen: Mapping[int, Sequence[SeenTag]], *, made_by: Mapping[int, st
     added: list[ListingTag] = []
     texts: dict[int, str] = {}
     for listing_id, tags in seen.items():
-        wanted = _wanted(listing_id, tags, stated.get(listing_id))
+        wanted = _wanted(listing_id, [one for one in tags if one.tag != own.get(listing_id)], stated.get(listing_id))
         here = known[listing_id]
         for tag, row in here.items():
             if row.removed_at is None and (row.source == Source.MACHINE or row.made_by == STATED):
@@ -128,6 +131,16 @@ def _stated_colours(listing_ids: Sequence[int]) -> dict[int, str]:
     rows = values.values_list("listing_id", "choice__value", "text")
     named = {listing_id: colour_named(choice or text) for listing_id, choice, text in rows}
     return {listing_id: colour for listing_id, colour in named.items() if colour}
+
+
+def _own_categories(seen: Mapping[int, Sequence[SeenTag]]) -> dict[int, TagName]:
+    """Return as tags the categories of the listings for which one is seen; no query where none is."""
+    ids = [listing_id for listing_id, tags in seen.items() if any(one.tag.group == CATEGORY for one in tags)]
+    if not ids:
+        return {}
+    rows = Listing.objects.filter(pk__in=ids).values_list("pk", "category__name")
+    named = {listing_id: tag_name(name, group=CATEGORY) for listing_id, name in rows}
+    return {listing_id: tag for listing_id, tag in named.items() if tag is not None}
 
 
 @transaction.atomic
@@ -181,13 +194,14 @@ def ask_for_tags(listing_ids: Sequence[int]) -> None:
         jobs.submit("listings.tag", {"listing_ids": list(listing_ids[start : start + TAG_BATCH])})
 
 
-def listings_lacking_tags(*, settled_before: datetime, encoder_id: str, most: int) -> list[int]:
-    """Return live listings whose photos nobody looked at, or only an earlier measure or encoder; at most `most`.
+def listings_lacking_tags(*, settled_before: datetime, encoder_id: str, most: int, heads_version: int = 0) -> list[int]:
+    """Return live listings whose photos nobody looked at, or only an earlier measure or classifier; at most `most`.
 
     Args:
         encoder_id: the live encoder; empty while nobody knows it, when only colours can be missing.
+        heads_version: of the classifiers that the shop taught and the engine uses; 0 for those of the encoder.
     """
-    current = f"{COLOURS_VERSION} {encoder_id}" if encoder_id else COLOURS_VERSION
+    current = f"{COLOURS_VERSION} {classifier_mark(encoder_id, heads_version)}" if encoder_id else COLOURS_VERSION
     lacking = Q(tags_made_by__lt=current) | Q(tags_made_by__gt=current)
     found = Listing.objects.filter(lacking, state=Listing.State.LIVE, updated_at__lt=settled_before)
     if encoder_id:
@@ -200,22 +214,31 @@ def listings_lacking_tags(*, settled_before: datetime, encoder_id: str, most: in
 
 
 def tag_what_lacks_tags(*, now: datetime | None = None, most: int = 4096) -> int:
-    """Ask for the tags that are missing or outdated, as after a change of encoder; return for how many listings.
+    """Ask for the tags that are missing or outdated, as after a change of encoder or of its classifiers.
+
+    Returns for how many listings.
 
     Nothing is asked for while earlier requests are still under way: the next call goes on where those end.
     """
     if unfinished_of_kind("listings.tag"):
         return 0
-    try:
-        encoder_id = engine().status().encoder_id
-    except EngineUnavailable:
-        encoder_id = ""
+    encoder_id, heads_version = _classifier_now()
     settled_before = (now or timezone.now()) - SETTLED
-    lacking = listings_lacking_tags(settled_before=settled_before, encoder_id=encoder_id, most=most)
+    lacking = listings_lacking_tags(
+        settled_before=settled_before, encoder_id=encoder_id, most=most, heads_version=heads_version
+    )
     ask_for_tags(lacking)
     return len(lacking)
 
 
-def forget_who_tagged(encoder_id: str) -> int:
-    """Let what this encoder's classifiers tagged be looked at again, since they have changed; return how many."""
-    return Listing.objects.filter(tags_made_by=f"{COLOURS_VERSION} {encoder_id}").update(tags_made_by="")
+def _classifier_now() -> tuple[str, int]:
+    """Return the live encoder and the version of its heads as the engine has them, ("", 0) while it is away.
+
+    Not as the database has them: an engine that is about to follow would say again what it said before.
+    """
+    try:
+        status = engine().status()
+    except EngineUnavailable:
+        return "", 0
+    live = next((served for served in status.encoders if served.encoder_id == status.encoder_id), None)
+    return status.encoder_id, live.heads_version if live is not None else 0

@@ -16,6 +16,8 @@ from feira.shop.listings.models import ListingTag
 
 COLOUR = "colour"
 KEYWORD = "keyword"
+# What a taught classifier says of a photo in the words of the shop's own categories.
+CATEGORY = "category"
 # Attributes by which sellers state a colour.
 COLOUR_CODES = ("colour", "color")
 MOST_TAGS = 30
@@ -108,7 +110,7 @@ def label_of(tag: TagName) -> str:
 
 def group_label(group: str) -> str:
     """Return a group's name in the reader's language, or as it came."""
-    known = {COLOUR: gettext("Colour"), KEYWORD: gettext("Keyword")}
+    known = {COLOUR: gettext("Colour"), KEYWORD: gettext("Keyword"), CATEGORY: gettext("Category")}
     return known.get(group) or capfirst(group.replace("_", " "))
 
 

@@ -117,19 +117,6 @@ def tag_indexed(job: RunningJob, *, photo_ids: list[int], seq: int) -> dict[str,
     return {"tagged": tagged}
 
 
-@subscriber("learning.live_part_changed")
-@job(
-    "listings.forget_tagging",
-    queue="default",
-    max_attempts=10,
-    title=_("Tag listings anew"),
-    describes=_("Has listings looked at again when the classifiers of their encoder were changed."),
-)
-def forget_tagging(job: RunningJob, *, part: str, about: str) -> dict[str, int]:  # noqa: ARG001 - every job has one
-    """Have listings looked at again when the classifiers of their encoder were changed."""
-    return {"listings": tagging.forget_who_tagged(about) if part == "heads" else 0}
-
-
 @periodic(every_s=15)
 def tag_what_lacks_tags() -> None:
     """Let the machine look at what nobody looked at, batch by batch."""

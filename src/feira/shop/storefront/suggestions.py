@@ -11,6 +11,7 @@ from feira.core.types import Matrix
 from feira.shop.listings.models import Category, Listing, ListingAttribute
 from feira.shop.listings.seeing import MOST_PHOTOS, SeenTag, classified, seen_in
 from feira.shop.listings.selectors import listing_of_photos
+from feira.shop.listings.tags import CATEGORY
 from feira.shop.photos.engine import engine
 from feira.shop.photos.models import Photo
 from feira.shop.photos.vectors import vectors_of
@@ -88,7 +89,9 @@ def suggestions_for(photos: Sequence[Photo]) -> Suggestions:
     try:
         encoder_id, rows = vectors_of(photos)
         weights = _similar_listings(encoder_id, rows)
-        tags = seen_in(photos, classified(rows[:MOST_PHOTOS], encoder_id))
+        _classifier, said = classified(rows[:MOST_PHOTOS], encoder_id)
+        # A category is suggested as such, not as a tag.
+        tags = [seen for seen in seen_in(photos, said) if seen.tag.group != CATEGORY]
     except EngineUnavailable:
         return Suggestions(tags=seen_in(photos))
     if not weights:
