@@ -16,6 +16,10 @@ SEE_QUERIES = "feedback.view_searchlog"
 SEE_LEARNED = "learning.view_learnedpart"
 DECIDE = "learning.decide_learnedpart"
 SEE_JOBS = "jobs.view_job"
+SEE_SEGMENTS = "insight.view_segmentation"
+NAME_SEGMENTS = "insight.change_segmentation"
+START_SEGMENTS = "insight.add_segmentation"
+SEE_ACCOUNTS = "accounts.view_account"
 
 
 def staff_with(permission: str) -> Callable[[View], View]:
