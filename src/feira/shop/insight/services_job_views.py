@@ -30,7 +30,7 @@ from feira.shop.insight.services_shown import (
 from feira.shop.jobs import ledger, selectors, services
 from feira.shop.jobs.errors import CannotCancel
 from feira.shop.jobs.models import FINISHED, Job, JobLine, State
-from feira.shop.jobs.moving import TO_RETRY, cancel_all, retry_all
+from feira.shop.jobs.moving import TO_RETRY, cancel_all, has_unfinished_below, retry_all
 from feira.shop.jobs.offered import links_of
 from feira.shop.jobs.registry import kinds
 
@@ -173,7 +173,9 @@ def _told(request: SignedInRequest, found: Job) -> dict[str, Any]:
     (shown,) = shown_jobs([found], now=now)
     children = children_of(found)
     items = ledger.count_items(found)
-    is_child_working = bool(children and children.waiting + children.running)
+    is_child_working = children is not None and (
+        children.waiting + children.running > 0 or (found.is_finished and has_unfinished_below(found))
+    )
     lines = list(JobLine.objects.filter(job=found).order_by("-pk")[:SHOWN_LINES])
     return {
         "here": "jobs",

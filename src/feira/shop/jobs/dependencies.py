@@ -33,7 +33,7 @@ def link(job: Job, after: Collection[Job]) -> None:
     # The lock makes each of them finish either before this look at its state, or after the dependency can be seen.
     earlier = [
         known
-        for some in _parts(sorted({known.pk for known in after}))
+        for some in parts(sorted({known.pk for known in after}))
         for known in Job.objects.select_for_update().filter(pk__in=some).order_by("pk")
     ]
     job.unmet = sum(known.state != State.SUCCEEDED for known in earlier)
@@ -53,7 +53,7 @@ def meet(job_id: int) -> None:
     # A statement of its own after the success was written: whoever links to the job was locked out by that, or has
     # committed before, and is seen only by a statement that begins later.
     numbers = statements.lock_dependants(job_id)
-    for some in _parts(numbers):
+    for some in parts(numbers):
         Job.objects.filter(pk__in=some, unmet__gt=0).update(unmet=F("unmet") - 1)
     if numbers:
         transaction.on_commit(partial(_hand_out_dependants, job_id), robust=True)
@@ -70,7 +70,7 @@ def fail_dependants(job_id: int) -> int:
     cause = _cause_of(Job.objects.get(pk=job_id))
     failed = 0
     while step:
-        for some in _parts(step):
+        for some in parts(step):
             failed += Job.objects.filter(pk__in=some, state=State.WAITING).update(
                 state=State.FAILED, error=_reason(cause), failed_for=cause.pk, finished_at=timezone.now()
             )
@@ -85,12 +85,12 @@ def reopen_dependants(job_id: int) -> None:
     whose key a newer one has taken stays failed: the newer one does its work.
     """
     reopened = _free_to_wait(job_id)
-    for some in _parts(reopened):
+    for some in parts(reopened):
         Job.objects.filter(pk__in=some, state=State.FAILED).update(
             state=State.WAITING, error="", failed_for=None, finished_at=None, is_counted=False
         )
     broken: set[int] = set()
-    for some in _parts(reopened):
+    for some in parts(reopened):
         broken.update(Dependency.objects.filter(job__in=some, on__state__in=BROKEN).values_list("on_id", flat=True))
     for number in sorted(broken):
         fail_dependants(number)
@@ -101,7 +101,7 @@ def _free_to_wait(job_id: int) -> list[int]:
     rows = list(failed.values_list("pk", "kind", "key"))
     newest = {(kind, key): number for number, kind, key in rows if key}
     taken: set[tuple[str, str]] = set()
-    for some in _parts(list(newest)):
+    for some in parts(list(newest)):
         keys = [key for _kind, key in some]
         taken.update(Job.objects.filter(key__in=keys, state__in=UNFINISHED).values_list("kind", "key"))
     return [
@@ -116,7 +116,7 @@ def _hand_out_dependants(job_id: int) -> None:
 
 def _waiting_after(job_ids: Sequence[int]) -> list[int]:
     found: set[int] = set()
-    for some in _parts(job_ids):
+    for some in parts(job_ids):
         waiting = Dependency.objects.filter(on__in=some, job__state=State.WAITING)
         found.update(waiting.values_list("job_id", flat=True))
     return sorted(found)
@@ -135,6 +135,7 @@ def _reason(cause: Job) -> str:
     return f"It had to wait for job {cause.pk} ({cause.kind}), which {ended}{why}"[:REASON_LENGTH]
 
 
-def _parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+def parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Yield values in parts that fit into one statement."""
     for start in range(0, len(values), MOST_NUMBERS):
         yield values[start : start + MOST_NUMBERS]
