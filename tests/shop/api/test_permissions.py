@@ -65,6 +65,10 @@ CASES = [
     Case("patch", "me/", (401, 200, 200, 200)),
     Case("get", "me/listings/", (401, 200, 200, 200)),
     Case("get", "me/likes/", (401, 200, 200, 200)),
+    Case("get", "me/recommendations/", (401, 200, 200, 200)),
+    Case("get", "me/taste/", (401, 200, 200, 200)),
+    Case("patch", "me/taste/", (401, 200, 200, 200)),
+    Case("delete", "me/taste/", (401, 204, 204, 204)),
     Case("get", "me/tokens/", (401, 200, 200, 200)),
     Case("post", "me/tokens/", (401, 201, 201, 201)),
     Case("delete", "me/tokens/<int:token_id>/", (401, 404, 204, 404)),
@@ -112,6 +116,8 @@ def body_of(case: Case, world: World) -> dict[str, Any]:
         case "patch", "listings/<int:listing_id>/photos/":
             listing = getattr(world, case.thing)
             sent = {"photos": [{"id": placed.photo_id} for placed in listing.listing_photos.all()]}
+        case "patch", "me/taste/":
+            sent = {"is_wanted": True}
         case "post", "me/searches/" | "me/tokens/":
             sent = {"parameters": "q=boots", "name": "new"}
         case "post", "tokens/":

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 
 class AccountManager(BaseUserManager["Account"]):
@@ -32,11 +33,26 @@ class AccountManager(BaseUserManager["Account"]):
 class Account(AbstractBaseUser, PermissionsMixin):
     """Somebody who can sign in."""
 
+    class Taste(models.TextChoices):
+        """Whether something is recommended to somebody by their taste: not so far, yes, or not wanted by them.
+
+        What is recommended is kept elsewhere and derived. It is told here, because a page knows the account already
+        and so need not look for what is not there.
+        """
+
+        NONE = "none", _lazy("Nothing so far")
+        KEPT = "kept", _lazy("Kept")
+        OFF = "off", _lazy("Not wanted")
+
     email = models.EmailField("email address", max_length=254)
     display_name = models.CharField("name shown to others", max_length=60, blank=True)
     is_staff = models.BooleanField("may use the staff pages", default=False)
     is_active = models.BooleanField("may sign in", default=True)
     date_joined = models.DateTimeField(default=timezone.now)
+    taste = models.CharField(
+        "recommendations by taste", max_length=4, choices=Taste.choices, default=Taste.NONE, db_default=Taste.NONE
+    )
+    taste_since = models.DateTimeField("what they liked before does not count", null=True, blank=True)
 
     objects: ClassVar[AccountManager] = AccountManager()
 

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from feira.shop.accounts.forms import ProfileForm
+from feira.shop.accounts.profile_parts import parts_for
 from feira.shop.accounts.requests import SignedInRequest
 from feira.shop.accounts.selectors import seller_of, tokens_of
 from feira.shop.accounts.services import change_profile, issue_token, revoke_token
@@ -28,7 +29,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
         change_profile(account=request.user, **form.cleaned_data)
         messages.success(request, _("Saved."))
         return redirect("accounts:profile")
-    context = {"form": form, "seller": seller, "tokens": tokens_of(request.user)}
+    context = {"form": form, "seller": seller, "tokens": tokens_of(request.user), "parts": parts_for(request.user)}
     return render(request, "accounts/profile.html", context, status=422 if form.errors else 200)
 
 
@@ -43,6 +44,7 @@ def make_token(request: SignedInRequest) -> HttpResponse:
         "form": ProfileForm(initial={"display_name": request.user.display_name}),
         "seller": seller_of(request.user),
         "tokens": tokens_of(request.user),
+        "parts": parts_for(request.user),
         "secret": secret,
     }
     return render(request, "accounts/profile.html", context)

@@ -6,11 +6,12 @@ from django.apps import AppConfig
 
 
 class FeedConfig(AppConfig):
-    """What belongs beside what, and what people like."""
+    """What belongs beside what, what people like, and their taste."""
 
     name = "feira.shop.feed"
     label = "feed"
 
     def ready(self) -> None:
-        """Let cards have hearts."""
+        """Let cards have hearts, and the profile tell about taste."""
         import_module("feira.shop.feed.hearts")
+        import_module("feira.shop.feed.profile")

@@ -1,4 +1,4 @@
-"""What belongs beside what, and what people like."""
+"""What belongs beside what, what people like, and what that says about their taste."""
 
 from typing import ClassVar
 
@@ -39,3 +39,25 @@ class Like(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} likes {self.listing}"
+
+
+class Taste(models.Model):
+    """What an account likes, as a few interests, and what is recommended by them; derived, may be deleted.
+
+    Made of hearts and opened results. `interests` is written and read by `feira.core.recommend.interests`, and
+    `recommended` by `feira.core.recommend.sharing`: at most 24 listings, each with the listing that explains it.
+    Whether somebody wants to be known so is told by the account: see `Account.Taste`.
+    """
+
+    account = models.OneToOneField(Account, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    encoder_id = models.CharField(max_length=120)
+    settings_version = models.PositiveIntegerField("version of the learned settings, 0 for the built-in", default=0)
+    interests = models.BinaryField()
+    recommended = models.BinaryField()
+    updated_at = models.DateTimeField("what was liked until then is in it", default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["updated_at"], name="taste_by_age")]
+
+    def __str__(self) -> str:
+        return f"taste of {self.account}"

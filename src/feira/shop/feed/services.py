@@ -14,6 +14,7 @@ from feira.core.recommend.neighbours import MOST, Scored, enter_each, group_by_l
 from feira.shop.accounts.models import Account
 from feira.shop.feed.models import Like, NeighbourList
 from feira.shop.feed.selectors import SHOWN, listings_not_seen_by, neighbours_of, photos_on_listings
+from feira.shop.feed.taste import ask_for_update
 from feira.shop.listings.models import Listing
 from feira.shop.listings.selectors import listing_of_photos, live_listings
 from feira.shop.photos.engine import engine
@@ -195,14 +196,18 @@ def follow_encoder(encoder_id: str, progress: Callable[[int, int], None] = lambd
     return done
 
 
+@transaction.atomic
 def like(*, account: Account, listing: Listing) -> None:
-    """Remember that an account likes a listing; saying so twice changes nothing."""
+    """Remember that an account likes a listing, and let its taste follow; saying so twice changes nothing."""
     Like.objects.bulk_create([Like(account=account, listing=listing)], ignore_conflicts=True)
+    ask_for_update(account)
 
 
+@transaction.atomic
 def unlike(*, account: Account, listing: Listing) -> None:
-    """Forget that an account likes a listing, if it did."""
+    """Forget that an account likes a listing, if it did, and let its taste follow."""
     Like.objects.filter(account=account, listing=listing).delete()
+    ask_for_update(account)
 
 
 def _find(listing_ids: Sequence[int], encoder_id: str) -> dict[int, Sequence[Scored]]:

@@ -12,6 +12,8 @@ from feira.shop.listings.models import listing_url
 from feira.shop.listings.selectors import listings_visible_to
 from feira.shop.web.requests import PageRequest
 
+FOR_YOU = "for-you"
+
 
 @require_POST
 def like(request: PageRequest, listing_id: int) -> HttpResponse:
@@ -31,7 +33,9 @@ def like(request: PageRequest, listing_id: int) -> HttpResponse:
     change(account=request.user, listing=listing)
     if request.htmx:
         card = {"id": listing.pk, "title": listing.title, "liked": liked}
-        return render(request, "components/heart.html", {"card": card})
+        # The heart that was pressed gets its name back: a listing may stand on a page twice.
+        shelf = FOR_YOU if request.htmx.trigger == f"heart-{FOR_YOU}-{listing.pk}" else ""
+        return render(request, "components/heart.html", {"card": card, "shelf": shelf})
     return redirect(back)
 
 

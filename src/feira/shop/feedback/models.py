@@ -47,6 +47,7 @@ class Click(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["at"], name="click_by_time"),
             models.Index(fields=["key", "at"], name="click_of_query"),
+            models.Index(fields=["visitor", "-at"], name="click_of_visitor"),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,8 @@ from feira.shop.photos.selectors import Visitor
 
 MOST_SHOWN = 200
 MOST_POSITION = 100_000
+# Who looks around opens several results; what follows from them is done once.
+LOOKS_AROUND = timedelta(seconds=20)
 _DELETED_AT_ONCE = 5_000
 
 
@@ -53,10 +55,17 @@ def record_search(
     )
 
 
+@transaction.atomic
 def record_click(*, key: str, listing_id: int, position: int, person: Person) -> None:
-    """Write down that somebody opened a result; the listing must exist and be visible to them."""
+    """Write down that somebody opened a result; the listing must exist and be visible to them.
+
+    Of people with an account it is announced as `feedback.result_opened`, at most once in `LOOKS_AROUND`.
+    """
     place = min(max(position, 1), MOST_POSITION)
     Click.objects.create(key=key, listing_id=listing_id, position=place, visitor=person.visitor)
+    if person.account_id is not None:
+        payload, later = {"account_id": person.account_id}, timezone.now() + LOOKS_AROUND
+        jobs.announce("feedback.result_opened", payload, key=f"{person.account_id} opened", run_after=later)
 
 
 @transaction.atomic

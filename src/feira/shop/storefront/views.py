@@ -13,6 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from feira.settings import load_settings
 from feira.shop.accounts.models import Seller
+from feira.shop.feed.for_you import recommended_to
 from feira.shop.feed.selectors import liked_cards, similar_listings
 from feira.shop.listings.marks import marked
 from feira.shop.listings.models import Listing, ListingTag, listing_url
@@ -33,6 +34,7 @@ from feira.shop.web.money import price_text
 from feira.shop.web.requests import PageRequest
 
 SIMILAR_SHOWN = 12
+FOR_YOU_SHOWN = 12
 
 
 @require_safe
@@ -40,8 +42,12 @@ SIMILAR_SHOWN = 12
 def home(request: PageRequest) -> HttpResponse:
     """Show what is new and where to look."""
     page = page_of_cards(live_listings(), cursor=request.GET.get("after"))
+    # What is for somebody stands on the first page alone; its hearts are read with those of the rest.
+    for_you = [] if request.htmx or request.GET.get("after") else recommended_to(request.user, FOR_YOU_SHOWN)
+    marked(request.user, [*page.rows, *(each.card for each in for_you)])
     context: dict[str, Any] = {
-        "fresh": marked(request.user, page.rows),
+        "fresh": page.rows,
+        "for_you": [each for each in for_you if not each.card["liked"]],
         "next_url": page.next_cursor and f"{reverse('storefront:home')}?after={page.next_cursor}",
     }
     if request.htmx:
