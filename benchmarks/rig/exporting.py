@@ -14,6 +14,7 @@ from django.db import transaction
 from PIL import Image
 
 from feira.core.datasets.drawn.palette import COLOURS
+from feira.core.types import Pixels
 from feira.settings import load_settings
 from feira.shop.accounts.models import Account
 from feira.shop.accounts.services import issue_token
@@ -32,7 +33,7 @@ from feira.shop.photos.models import Photo
 from rig.catalogue import ground_of_shop, made_up_listing, made_up_photo
 
 LISTINGS_AT_ONCE = 2_000
-DRAWN = 20
+DRAWN, PATCH = 20, 16
 
 
 def member() -> str:
@@ -45,7 +46,7 @@ def member() -> str:
 
 def fill(count: int, width: int, height: int) -> int:
     """Add live listings until there are `count`, each with a colour and a photo that has bytes; return how many."""
-    pictures = [_jpeg(number, width, height) for number in range(DRAWN)]
+    pictures = [_drawn(number, width, height) for number in range(DRAWN)]
     for start in range(Listing.objects.count(), count, LISTINGS_AT_ONCE):
         _add(range(start, min(start + LISTINGS_AT_ONCE, count)), pictures, width, height)
     refresh_statistics()  # which the beat of a running shop does
@@ -135,12 +136,11 @@ def _plain_records() -> Iterator[dict[str, Any]]:
 
 
 @transaction.atomic
-def _add(numbers: range, pictures: list[bytes], width: int, height: int) -> None:
+def _add(numbers: range, pictures: list[Pixels], width: int, height: int) -> None:
     ground, store = ground_of_shop(), blob_store()
     photos = []
     for number in numbers:
-        # A comment makes every file another one without a pixel being drawn.
-        content = _commented(pictures[number % len(pictures)], str(number))
+        content = _own_jpeg(pictures[number % len(pictures)], number)
         photo = made_up_photo(number)
         photo.digest, photo.byte_size, photo.renditions = store.put(content), len(content), {}
         photo.width, photo.height = width, height
@@ -161,17 +161,19 @@ def _add(numbers: range, pictures: list[bytes], width: int, height: int) -> None
     )
 
 
-def _jpeg(number: int, width: int, height: int) -> bytes:
+def _drawn(number: int, width: int, height: int) -> Pixels:
     """Return a photo as it comes from a camera: smooth shapes and some grain."""
     chance = np.random.default_rng(number)
     coarse = chance.integers(0, 256, (8, 6, 3), dtype=np.uint8)
     smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), dtype=np.int16)
     grain = chance.normal(0, 6, smooth.shape).astype(np.int16)
+    return (smooth + grain).clip(0, 255).astype(np.uint8)
+
+
+def _own_jpeg(picture: Pixels, number: int) -> bytes:
+    """Return the photo with a patch of its own: what is made of it has to be another file, too, and is written."""
+    own = picture.copy()
+    own[:PATCH, :PATCH] = np.random.default_rng(number).integers(0, 256, (PATCH, PATCH, 3), dtype=np.uint8)
     file = io.BytesIO()
-    Image.fromarray((smooth + grain).clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=88)
+    Image.fromarray(own).save(file, "JPEG", quality=88)
     return file.getvalue()
-
-
-def _commented(jpeg: bytes, comment: str) -> bytes:
-    text = comment.encode("ascii")
-    return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]

@@ -24,6 +24,7 @@ MEANINGFUL = [
     "tests/shop/search/test_text_index.py",
     "tests/shop/search/test_services.py",
     "tests/shop/api/test_idempotency.py",
+    "tests/shop/datasets/test_row_columns.py",
 ]
 
 

@@ -4,21 +4,27 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from feira.shop.accounts.models import Account
 from feira.shop.datasets import rendering, selectors, services
 from feira.shop.datasets.archives import archive_of
+from feira.shop.datasets.asked import Asked
 from feira.shop.datasets.blobs import snapshot_store
-from feira.shop.datasets.models import DatasetRequest, Snapshot
+from feira.shop.datasets.models import DatasetRequest, Snapshot, SnapshotRow
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.models import ItemState, Job, JobItem, State
+from feira.shop.jobs.running import RunningJob, run
 from feira.shop.listings.models import Listing
+from feira.shop.photos.blobs import blob_store
 from feira.shop.photos.models import Photo
 from feira.shop.photos.services import ask_for_embeddings
 from tests.shop.datasets.conftest import request_for
@@ -46,6 +52,17 @@ def contents(snapshot: Snapshot) -> dict[str, bytes]:
     """Return every file of a snapshot by its path."""
     store = snapshot_store(snapshot.folder)
     return {file.path: store.get(file.sha256) for file in selectors.files_of(snapshot)}
+
+
+def render_job_of(asked: Asked) -> Job:
+    """Ask for a data set and choose its rows; return the job that makes its pictures, which is due."""
+    request = services.ask_for_dataset(asked, by=None)
+    jobs.run_until_idle(queues=["default"])
+    found = selectors.dataset(request.pk)
+    assert found is not None
+    job = snapshot_of(found).render_job
+    assert job is not None
+    return job
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -126,23 +143,24 @@ def test_pruned_files_come_back_with_the_same_bytes_from_any_number_of_processes
 @pytest.mark.usefixtures("catalogue")
 def test_a_retry_makes_only_the_parts_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "PART_PHOTOS", 4)
+    monkeypatch.setattr(rendering, "NOTE_EVERY_S", 0)
     request = services.ask_for_dataset(request_for(augmentation=RECIPE), by=None)
-    noted = rendering._note
+    noted = rendering._Notes.add
     notes: list[str] = []
 
-    def dies_after_the_second(job: Any, part: Any) -> None:
+    def dies_after_the_second(self: Any, part: Any) -> None:
         if len(notes) == 2:
             raise RuntimeError("the power is gone")
         notes.append(part.name)
-        noted(job, part)
+        noted(self, part)
 
-    monkeypatch.setattr(rendering, "_note", dies_after_the_second)
+    monkeypatch.setattr(rendering._Notes, "add", dies_after_the_second)
     jobs.run_until_idle()
     render = Job.objects.get(kind="datasets.render")
     assert render.state == State.WAITING
     states = dict(JobItem.objects.filter(job=render).values_list("name", "state"))
     assert states == {"000000": ItemState.DONE, "000001": ItemState.DONE, "000002": ItemState.WAITING}
-    monkeypatch.setattr(rendering, "_note", noted)
+    monkeypatch.setattr(rendering._Notes, "add", noted)
     Job.objects.filter(pk=render.pk).update(run_after=render.created_at)
     jobs.run_until_idle()
     # Each part was noted once: what was done before was not done again.
@@ -157,9 +175,71 @@ def test_a_retry_makes_only_the_parts_that_are_missing(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("catalogue")
-def test_a_damaged_photo_is_left_out_and_said() -> None:
-    from feira.shop.photos.blobs import blob_store  # noqa: PLC0415 - to break one photo
+def test_parts_that_are_made_quickly_are_noted_together_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "PART_PHOTOS", 2)
+    monkeypatch.setattr(rendering, "NOTE_EVERY_S", 1000)
+    committing_items = RunningJob.committing_items
+    together: list[list[str]] = []
 
+    def listened(self: RunningJob, names: Iterable[str]) -> AbstractContextManager[dict[str, Any]]:
+        together.append(list(names))
+        return committing_items(self, together[-1])
+
+    monkeypatch.setattr(RunningJob, "committing_items", listened)
+    render = render_job_of(request_for())
+    assert run(render.pk) == State.SUCCEEDED
+    # The first at once, so that whoever watches sees something; the others when the job ends.
+    assert together == [["000000"], ["000001", "000002", "000003", "000004", "000005"]]
+    items = JobItem.objects.filter(job=render).values_list("state", "attempts", "result")
+    assert list(items) == [(ItemState.DONE, 1, {"photos": 2, "left_out": 0})] * 6
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_part_that_fails_is_tried_again_and_those_noted_with_it_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "PART_PHOTOS", 4)
+    monkeypatch.setattr(rendering, "NOTE_EVERY_S", 1000)
+    monkeypatch.setattr(rendering, "PASSING", frozenset({"unsupported_format"}))
+    render = render_job_of(request_for())
+    broken = SnapshotRow.objects.get(position=9)
+    SnapshotRow.objects.filter(pk=broken.pk).update(source=blob_store().put(b"not a photo"))
+    assert run(render.pk) == State.WAITING
+    states = dict(JobItem.objects.filter(job=render).values_list("name", "state"))
+    assert states == {"000000": ItemState.DONE, "000001": ItemState.DONE, "000002": ItemState.FAILED}
+    assert broken.key in JobItem.objects.get(job=render, name="000002").error
+
+    SnapshotRow.objects.filter(pk=broken.pk).update(source=broken.source)
+    Job.objects.filter(pk=render.pk).update(run_after=render.created_at)
+    assert run(render.pk) == State.SUCCEEDED
+    assert dict(JobItem.objects.filter(job=render).values_list("name", "attempts")) == {
+        "000000": 1,
+        "000001": 1,
+        "000002": 2,
+    }
+    assert not SnapshotRow.objects.filter(images=[]).exists()
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_making_pictures_and_files_asks_no_question_for_each_photo() -> None:
+    def queries(words: str) -> tuple[int, int]:
+        request = request_for(filters={"words": words} if words else {}, formats=["folder", "imagefolder"])
+        render = render_job_of(request)
+        snapshot = Snapshot.objects.get(render_job=render)
+        asked = []
+        for job in (render, snapshot.finish_job):
+            assert job is not None
+            with CaptureQueriesContext(connection) as captured:
+                assert run(job.pk) == State.SUCCEEDED
+            asked.append(sum("datasets_snapshotrow" in query["sql"] for query in captured))
+        return asked[0], asked[1]
+
+    few, many = queries("shoes"), queries("")
+    assert few == many
+    # Making pictures reads the rows, writes them and counts what is left out.
+    assert many[0] == 3
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_damaged_photo_is_left_out_and_said() -> None:
     request = services.ask_for_dataset(request_for(), by=None)
     jobs.run_until_idle(queues=["default"])
     snapshot = snapshot_of(selectors.dataset(request.pk) or request)

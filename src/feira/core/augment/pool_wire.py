@@ -33,8 +33,8 @@ def pack_request(wanted: Wanted, content: bytes | None) -> bytes:
     """Return the question; without `content` it is about the photo of the question before."""
     head = {
         "key": wanted.key,
-        "rule": json.dumps(wanted.rule.as_json()),
-        "recipe": wanted.recipe.canonical.decode() if wanted.recipe else None,
+        "rule": _rule_text(wanted.rule),
+        "recipe": _recipe_text(wanted.recipe) if wanted.recipe else None,
         "number": wanted.number,
         "is_new": content is not None,
     }
@@ -80,6 +80,17 @@ def unpack_rendered(answer: bytes, wanted: Wanted) -> Rendered | None:
         size, number = (width, height), wanted.number
         steps = plan(wanted.recipe, key=wanted.key, variant=number, size=size, rule=wanted.rule)
     return Rendered(content, *header.size, hashlib.sha256(content).hexdigest(), wanted.number, steps)
+
+
+# All photos of a data set have the same recipe and rule: they are written and read once.
+@lru_cache(maxsize=8)
+def _recipe_text(recipe: Recipe) -> str:
+    return recipe.canonical.decode()
+
+
+@lru_cache(maxsize=8)
+def _rule_text(rule: ImageRule) -> str:
+    return json.dumps(rule.as_json())
 
 
 @lru_cache(maxsize=8)

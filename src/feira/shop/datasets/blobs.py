@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import lru_cache
 from tempfile import TemporaryFile
 
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 
 from feira.settings import load_settings
 from feira.shop.photos.blobs import BlobStore, open_blob_store
@@ -14,6 +14,15 @@ from feira.shop.photos.blobs import BlobStore, open_blob_store
 
 class SnapshotStore(BlobStore):
     """The bytes of one build of a snapshot, under their digests."""
+
+    def put(self, content: bytes) -> str:
+        """Keep the bytes and return their SHA-256 in hex.
+
+        It is not asked first whether they are there, which is another request to a bucket: a build makes each once.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        self._storage.save(self._name(digest), ContentFile(content))
+        return digest
 
     def put_chunks(self, chunks: Iterable[bytes]) -> str:
         """Keep bytes that are too many for memory and return their SHA-256 in hex; they wait in a temporary file."""

@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from functools import partial
+from itertools import groupby
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -31,10 +32,10 @@ from feira.core.datasets.written import FileFacts, Watched
 from feira.shop.datasets.archives import archive_name
 from feira.shop.datasets.asked import Asked, asked_from_json
 from feira.shop.datasets.blobs import SnapshotStore, snapshot_store
-from feira.shop.datasets.models import Snapshot, SnapshotFile
+from feira.shop.datasets.models import Snapshot, SnapshotFile, SnapshotRow
 from feira.shop.datasets.predicting import unpacked
 from feira.shop.datasets.records import file_path, records_of
-from feira.shop.datasets.rendering import part_names, rows_of_part
+from feira.shop.datasets.rendering import part_names, rows_of_parts
 from feira.shop.datasets.selectors import files_of
 from feira.shop.jobs.models import JobItem
 from feira.shop.jobs.running import RunningJob
@@ -49,6 +50,7 @@ EMBEDDINGS, EMBEDDING_IDS = "embeddings.npy", "embeddings-ids.txt"
 PHOTOS, CLOSING = "photos", "closing"
 CLOSING_NAMES = frozenset({METADATA, PREDICTIONS, LABELS, CROISSANT, CARD, MANIFEST})
 FILES_AT_ONCE = 1_000
+PARTS_AT_ONCE = 16
 
 
 class Finishing:
@@ -70,18 +72,10 @@ class Finishing:
             LeaseLost: the job was cancelled or taken over.
         """
         self._job.items.plan(self._names())
-        for name in self._job.items.todo():
-            kind, _slash, what = name.partition("/")
-            files = self._files(kind, what)
-            with self._job.committing_items([name]) as results:
-                made = SnapshotFile.objects.bulk_create(
-                    files,
-                    batch_size=FILES_AT_ONCE,
-                    update_conflicts=True,
-                    unique_fields=["snapshot", "path"],
-                    update_fields=["sha256", "byte_size", "crc32"],
-                )
-                results[name] = {"files": len(made)}
+        for names in self._job.items.batches(PARTS_AT_ONCE):
+            for _kind, together in groupby(names, key=_what_goes_together):
+                self._job.check()
+                self._write(list(together))
         self._job.items.require_done()
         with self._job.committing() as result:
             result.update(self._end())
@@ -95,10 +89,30 @@ class Finishing:
                 yield f"{kind}/{EMBEDDINGS}"
             yield f"{kind}/{CLOSING}"
 
+    def _write(self, names: list[str]) -> None:
+        """Make the files of some items and note both in one transaction; what is slow comes before it."""
+        made = self._made(names)
+        with self._job.committing_items(names) as results:
+            SnapshotFile.objects.bulk_create(
+                [file for files in made.values() for file in files],
+                batch_size=FILES_AT_ONCE,
+                update_conflicts=True,
+                unique_fields=["snapshot", "path"],
+                update_fields=["sha256", "byte_size", "crc32"],
+            )
+            results.update((name, {"files": len(files)}) for name, files in made.items())
+
+    def _made(self, names: list[str]) -> dict[str, list[SnapshotFile]]:
+        """Return the files of each item: of several parts of photos, or of one other item."""
+        kind, _slash, what = names[0].partition("/")
+        if not what.startswith(PHOTOS):
+            return {names[0]: self._files(kind, what)}
+        parts = [name.removeprefix(f"{kind}/{PHOTOS}-") for name in names]
+        held = rows_of_parts(self._snapshot, self._asked, parts)
+        return {f"{kind}/{PHOTOS}-{part}": list(self._photo_files(kind, rows)) for part, rows in held}
+
     def _files(self, kind: str, what: str) -> list[SnapshotFile]:
-        """Make the files of one item; slow ones before anything is written to the database."""
-        if what.startswith(PHOTOS):
-            return list(self._photo_rows(kind, what.removeprefix(f"{PHOTOS}-")))
+        """Make the files of an item that is no part of photos."""
         if what == EMBEDDINGS:
             return [self._kept(kind, each) for each in self._embedding_files()]
         if what == CLOSING:
@@ -131,15 +145,10 @@ class Finishing:
         held = self._records(first=piece.first, last=piece.last)
         return write(filter(piece.holds, held), self._opened, self._summary.labels)
 
-    def _photo_rows(self, kind: str, part: str) -> Iterator[SnapshotFile]:
+    def _photo_files(self, kind: str, rows: list[SnapshotRow]) -> Iterator[SnapshotFile]:
         """Yield the pictures of a part under the names of a kind; their bytes are there already."""
-        for row in rows_of_part(self._snapshot, self._asked, part):
-            if not row.images:
-                continue
-            paths = [file_path(row.key, number, self._rule) for number in range(len(row.images))]
-            if kind == "imagefolder":
-                record = next(self._records(first=row.key, last=row.key))
-                paths = [path for path, _image in folder_files([record], self._summary.labels)]
+        rows = [row for row in rows if row.images]
+        for row, paths in zip(rows, self._paths(kind, rows), strict=True):
             for path, image in zip(paths, row.images, strict=True):
                 yield SnapshotFile(
                     snapshot=self._snapshot,
@@ -148,6 +157,15 @@ class Finishing:
                     byte_size=image["bytes"],
                     crc32=image["crc32"],
                 )
+
+    def _paths(self, kind: str, rows: list[SnapshotRow]) -> Iterator[list[str]]:
+        """Yield where the pictures of each row lie."""
+        if kind == "imagefolder" and rows:
+            for record in self._records(first=rows[0].key, last=rows[-1].key):
+                yield [path for path, _image in folder_files([record], self._summary.labels)]
+        else:
+            for row in rows:
+                yield [file_path(row.key, number, self._rule) for number in range(len(row.images))]
 
     def _closing(self, kind: str) -> Iterator[Watched]:
         identity = self._snapshot.identity
@@ -227,3 +245,9 @@ class Finishing:
 
     def _opened(self, image: ImageFile) -> BinaryIO:
         return cast("BinaryIO", self._store.open(image.sha256))
+
+
+def _what_goes_together(name: str) -> str:
+    """Return the kind for a part of photos, which is a few rows and cheap; any other item goes alone."""
+    kind, _slash, what = name.partition("/")
+    return kind if what.startswith(PHOTOS) else name

@@ -11,7 +11,8 @@ from feira.shop.datasets import checkpoints
 from feira.shop.datasets.asked import Predictions, asked_from_json
 from feira.shop.datasets.blobs import SnapshotStore, snapshot_store
 from feira.shop.datasets.models import Snapshot, SnapshotRow
-from feira.shop.datasets.rendering import part_names, rows_of_part
+from feira.shop.datasets.rendering import part_names, rows_of_parts
+from feira.shop.datasets.row_columns import write_column
 from feira.shop.jobs.running import RunningJob
 from feira.shop.photos.engine import engine
 
@@ -72,7 +73,7 @@ def predict_snapshot(job: RunningJob, snapshot: Snapshot) -> dict[str, Any]:
     predictor = predictor_for(wanted, snapshot.folder)
     job.items.plan(part_names(snapshot, asked))
     for name in job.items.todo():
-        rows = rows_of_part(snapshot, asked, name)
+        ((_name, rows),) = rows_of_parts(snapshot, asked, [name])
         pictures = [(row, number, image["sha256"]) for row in rows for number, image in enumerate(row.images)]
         said, embeddings = predictor.look([digest for _row, _number, digest in pictures])
         _keep(rows, [(row, number) for row, number, _digest in pictures], said, wanted)
@@ -80,7 +81,7 @@ def predict_snapshot(job: RunningJob, snapshot: Snapshot) -> dict[str, Any]:
         if wanted.embeddings and embeddings is not None:
             result |= {"embeddings": store.put(_packed(embeddings)), "dim": int(embeddings.shape[1])}
         with job.committing_items([name]) as results:
-            SnapshotRow.objects.bulk_update(rows, ["predictions"])
+            write_column(rows, "predictions")
             results[name] = result
     job.items.require_done()
     return {"model": wanted.model}

@@ -1,9 +1,10 @@
 """The pictures of a snapshot: decoded and augmented in processes, written in threads, noted part by part."""
 
 import os
+import time
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,14 @@ from feira.settings import load_settings
 from feira.shop.datasets.asked import Asked, asked_from_json
 from feira.shop.datasets.blobs import SnapshotStore, snapshot_store
 from feira.shop.datasets.models import Snapshot, SnapshotRow
+from feira.shop.datasets.row_columns import write_column
 from feira.shop.jobs.running import RunningJob
 from feira.shop.photos.blobs import blob_store
 
 PART_PHOTOS, PART_LARGE_PHOTOS = 32, 8
 LARGE_SIDE = 1024
+PARTS_READ_AT_ONCE = 8
+NOTE_EVERY_S = 0.1
 WRITERS = 4
 # What the machine may be to blame for; anything else is the photo's fault, and stays so however often it is tried.
 PASSING = frozenset({"took_too_long", "too_much_memory"})
@@ -47,18 +51,21 @@ def part_names(snapshot: Snapshot, asked: Asked) -> Iterator[str]:
     return (f"{number:06}" for number in range(parts))
 
 
-def rows_of_part(snapshot: Snapshot, asked: Asked, name: str) -> list[SnapshotRow]:
-    """Return the rows of a part in their order."""
+def rows_of_parts(snapshot: Snapshot, asked: Asked, names: Sequence[str]) -> Iterator[tuple[str, list[SnapshotRow]]]:
+    """Yield each part with its rows in their order, read at once; what is said about the photos is not among it."""
     size = part_size(asked)
-    start = int(name) * size
-    rows = snapshot.rows.filter(position__gte=start, position__lt=start + size)
-    return list(rows.order_by("position"))
+    places = [place for name in names for place in range(int(name) * size, (int(name) + 1) * size)]
+    found = snapshot.rows.filter(position__in=places).order_by("position")
+    rows = {row.position: row for row in found.only("snapshot", "position", "key", "source", "images")}
+    for name in names:
+        start = int(name) * size
+        yield name, [rows[place] for place in range(start, start + size) if place in rows]
 
 
 def render_snapshot(job: RunningJob, snapshot: Snapshot) -> dict[str, Any]:
-    """Make the pictures of all parts that are not done; a part is noted with its rows in one transaction.
+    """Make the pictures of all parts that are not done; parts are noted with their rows in one transaction.
 
-    Memory holds a few photos for each process and the pictures of a part or two, whatever the size of the snapshot.
+    Memory holds a few photos for each process and the rows of some parts, whatever the size of the snapshot.
 
     Raises:
         ItemsMissing: some parts could not be made this time.
@@ -68,13 +75,15 @@ def render_snapshot(job: RunningJob, snapshot: Snapshot) -> dict[str, Any]:
     store = snapshot_store(snapshot.folder)
     job.items.plan(part_names(snapshot, asked))
     under_way: deque[_Part] = deque()
+    notes = _Notes(job)
     processes = load_settings().dataset_processes or os.cpu_count() or 1
     with RenderPool(processes) as pool, ThreadPoolExecutor(WRITERS, thread_name_prefix="write") as writers:
         for outcome in pool.map(_tasks(job, snapshot, asked, under_way)):
             part = _waiting_for(under_way)
             _take(part, outcome, store, writers)
             while under_way and under_way[0].done == len(under_way[0].rows):
-                _note(job, under_way.popleft())
+                notes.add(under_way.popleft())
+    notes.write()
     job.items.require_done()
     left_out = snapshot.rows.filter(images=[]).count()
     if left_out:
@@ -85,19 +94,20 @@ def render_snapshot(job: RunningJob, snapshot: Snapshot) -> dict[str, Any]:
 def _tasks(job: RunningJob, snapshot: Snapshot, asked: Asked, under_way: deque[_Part]) -> Iterator[RenderTask]:
     """Yield the photos of what is to be done, and remember the parts that they belong to."""
     rule, recipe, originals = asked.rule, asked.recipe, blob_store()
-    for name in job.items.todo():
-        rows = rows_of_part(snapshot, asked, name)
-        if all(row.images for row in rows):
-            # Made by a build before this one that did not come to its end.
-            job.items.finish(name)
-            continue
-        under_way.append(_Part(name, rows))
-        for row in rows:
-            try:
-                content = originals.get(row.source)
-            except FileNotFoundError:
-                content = b""  # refused as unreadable, like any other photo that is none
-            yield RenderTask(row.key, content, rule, recipe)
+    for names in job.items.batches(PARTS_READ_AT_ONCE):
+        for name, rows in rows_of_parts(snapshot, asked, names):
+            job.check()
+            if all(row.images for row in rows):
+                # Made by a build before this one that did not come to its end.
+                job.items.finish(name)
+                continue
+            under_way.append(_Part(name, rows))
+            for row in rows:
+                try:
+                    content = originals.get(row.source)
+                except FileNotFoundError:
+                    content = b""  # refused as unreadable, like any other photo that is none
+                yield RenderTask(row.key, content, rule, recipe)
 
 
 def _waiting_for(under_way: deque[_Part]) -> _Part:
@@ -130,13 +140,43 @@ def _written(store: SnapshotStore, rendered: Rendered) -> dict[str, Any]:
     }
 
 
-def _note(job: RunningJob, part: _Part) -> None:
-    if part.fault:
-        job.items.fail(part.name, part.fault)
-        return
-    with job.committing_items([part.name]) as results:
-        SnapshotRow.objects.bulk_update(part.rows, ["images"])
-        results[part.name] = {"photos": len(part.rows), "left_out": sum(not row.images for row in part.rows)}
+class _Notes:
+    """Notes parts that are made, several in one transaction when they are made quickly.
+
+    A note costs as much as half a photo, and parts may be small. Whoever is killed has lost the parts that were under
+    way and those of the last `NOTE_EVERY_S`.
+    """
+
+    def __init__(self, job: RunningJob) -> None:
+        self._job = job
+        self._parts: list[_Part] = []
+        self._written_at = float("-inf")
+
+    def add(self, part: _Part) -> None:
+        """Note a part now or with the next ones."""
+        self._parts.append(part)
+        if time.monotonic() - self._written_at >= NOTE_EVERY_S:
+            self.write()
+
+    def write(self) -> None:
+        """Note what has been added.
+
+        Raises:
+            LeaseLost: the job was cancelled or taken over; nothing is kept.
+        """
+        made = [part for part in self._parts if not part.fault]
+        failed = {part.name: part.fault for part in self._parts if part.fault}
+        self._parts, self._written_at = [], time.monotonic()
+        if made:
+            with self._job.committing_items(part.name for part in made) as results:
+                write_column([row for part in made for row in part.rows], "images")
+                results.update((part.name, _result(part.rows)) for part in made)
+        if failed:
+            self._job.items.fail_many(failed)
+
+
+def _result(rows: list[SnapshotRow]) -> dict[str, int]:
+    return {"photos": len(rows), "left_out": sum(not row.images for row in rows)}
 
 
 def _is_passing(error: InvalidImage) -> bool:
