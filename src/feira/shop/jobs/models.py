@@ -100,8 +100,16 @@ class Job(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["state", "run_after"], name="jobs_job_due"),
-            models.Index(fields=["kind", "state"], name="jobs_job_by_kind"),
+            # Each filter of the ledger's page, newest first; a page of it is read without sorting what it leaves out.
+            models.Index(fields=["state", "id"], name="jobs_job_of_state"),
+            models.Index(fields=["kind", "state", "id"], name="jobs_job_of_kind_in_state"),
+            models.Index(fields=["kind", "id"], name="jobs_job_of_kind"),
+            models.Index(fields=["requested_by", "id"], name="jobs_job_of_person"),
+            models.Index(fields=["created_at"], name="jobs_job_asked_for_at"),
+            # The chart needs nothing else of a job, so it reads the index alone.
+            models.Index(
+                fields=["finished_at", "state"], condition=Q(finished_at__isnull=False), name="jobs_job_ended_at"
+            ),
             # However many jobs wait for others, looking for one that may run does not pass them.
             models.Index(fields=["unmet", "state", "run_after"], name="jobs_job_may_run"),
             models.Index(fields=["queue", "unmet", "state", "priority", "run_after"], name="jobs_job_goes_next"),

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from feira.shop.jobs.models import PENDING, UNFINISHED, Job, JobItem, State, Worker
 from feira.shop.jobs.owners import is_surely_gone
+from feira.shop.jobs.registry import QUEUES
 
 WORKER_SILENCE_S = 20.0
 MISS_AFTER_S = 5
@@ -86,7 +87,8 @@ def jobs_by_kind_and_state() -> list[tuple[str, str, int]]:
 def oldest_due_age_s(*, now: datetime | None = None) -> dict[str, float]:
     """Return for each queue with due jobs how long its oldest has been due, in seconds."""
     now = now or timezone.now()
-    due = Job.objects.filter(unmet=0, state__in=PENDING, run_after__lte=now)
+    # With the names of the queues only what waits is read of the index, not what has ended.
+    due = Job.objects.filter(queue__in=QUEUES, unmet=0, state__in=PENDING, run_after__lte=now)
     rows = due.values_list("queue").annotate(Min("run_after")).order_by("queue")
     return {queue: (now - oldest).total_seconds() for queue, oldest in rows}
 
