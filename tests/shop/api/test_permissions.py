@@ -98,6 +98,9 @@ CASES = [
     Case("get", "jobs/<int:job_id>/lines/", (401, 404, 200, 404)),
     Case("post", "jobs/<int:job_id>/cancel/", (401, 404, 200, 404)),
     Case("post", "jobs/<int:job_id>/retry/", (401, 404, 409, 404)),
+    # Nobody here may see segments; what those get who may is told in tests/shop/insight.
+    Case("get", "segments/", (401, 403, 403, 403)),
+    Case("get", "segments/<int:number>/members/", (401, 403, 403, 403)),
     Case("get", "services/", (401, 403, 403, 403)),
     Case("post", "services/<slug:name>/", (401, 403, 403, 403)),
 ]
@@ -138,7 +141,7 @@ def test_everybody_gets_exactly_what_is_theirs(case: Case, who: str, world: Worl
         ("dataset_id", world.dataset),
     ):
         address = address.replace(f"<int:{name}>", str(thing.pk))
-    address = address.replace("<slug:name>", "verify-index")
+    address = address.replace("<slug:name>", "verify-index").replace("<int:number>", "1")
     response = getattr(signed_in(world.account(who)), case.method)(address, **body_of(case, world))
     assert response.status_code == case.statuses[PEOPLE.index(who)], response.content
     if response.status_code >= 400:

@@ -94,6 +94,7 @@ def test_made_up_requests_get_answers_that_the_schema_describes(path: str, metho
         "dataset_id": world.dataset.pk,
         "job_id": world.job.pk,
         "name": "verify-index",
+        "number": 1,
         "listing_id": world.live.pk,
         "photo_id": world.photo.pk,
         "search_id": world.search.pk,

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("feira.shop.feed.urls_api")),
     path("", include("feira.shop.datasets.urls_api")),
     path("", include("feira.shop.jobs.urls_api")),
+    path("", include("feira.shop.insight.urls_api")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", api_docs.SwaggerView.as_view(), name="docs"),
     path("redoc/", api_docs.redoc, name="redoc"),

@@ -87,7 +87,8 @@ class FormatNegotiation(DefaultContentNegotiation):
         """
         found = [renderer for renderer in renderers if renderer.format == format]
         if not found:
-            raise NotAcceptable("`format` is json, csv or parquet.")
+            known = ", ".join(str(renderer.format) for renderer in renderers)
+            raise NotAcceptable(f"`format` is one of {known}.")
         return found
 
 

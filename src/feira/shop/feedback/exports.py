@@ -13,7 +13,7 @@ import orjson
 from feira.core.errors import FeiraError
 from feira.shop.feedback.statistics import ListingFigures, Period, QueryFigures
 
-# The texts come first, for the sake of `_safe`.
+# The texts come first, for the sake of `safe_cell`.
 COLUMNS = (
     "query",
     "key",
@@ -81,7 +81,7 @@ def as_csv(found: Iterable[QueryFigures]) -> Iterator[bytes]:
     head: list[tuple[Any, ...]] = [COLUMNS]
     while some := [*head, *islice(rows, ROWS_AT_ONCE)]:
         out = io.StringIO()
-        csv.writer(out).writerows((*map(_safe, row[:TEXTS]), *row[TEXTS:]) for row in some)
+        csv.writer(out).writerows((*map(safe_cell, row[:TEXTS]), *row[TEXTS:]) for row in some)
         yield out.getvalue().encode()
         head = []
 
@@ -146,5 +146,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-def _safe(value: Any) -> Any:
+def safe_cell(value: Any) -> Any:
+    """Return a value for CSV; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

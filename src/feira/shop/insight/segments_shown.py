@@ -14,6 +14,7 @@ from feira.shop.insight.models import Segment, Segmentation
 from feira.shop.insight.segment_words import Everybody, Trait, title_of, traits_of
 from feira.shop.listings.models import Category
 from feira.shop.listings.selectors import Card, cards_in_order
+from feira.shop.photos.selectors import Visitor
 from feira.shop.web.cursors import InvalidCursor, Page, decode_cursor, encode_cursor
 
 # Fewer people could be recognised by what they have in common.
@@ -105,7 +106,7 @@ def is_weak(segmentation: Segmentation) -> bool:
     return segmentation.silhouette < LEAST_SILHOUETTE or segmentation.stability < LEAST_STABILITY
 
 
-def may_see_accounts(person: Account) -> bool:
+def may_see_accounts(person: Visitor) -> bool:
     """Tell whether somebody may see who the members are."""
     return bool(person.is_staff and person.has_perm(SEE_ACCOUNTS))
 
