@@ -1,6 +1,7 @@
 """An archive is made while it is sent, has the size it announced, goes on from any byte, and is read by others."""
 
 import io
+import json
 import struct
 import subprocess
 import sys
@@ -18,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feira.core.datasets.archive import ArchiveStream, Entry, TarStream, ZipStream
+from feira.core.datasets.archive_plan import ArchivePlan
 from feira.core.datasets.errors import FileGone, InvalidRecord
 from feira.core.datasets.tar_blocks import tar_header, tar_member_size
-from feira.core.datasets.zip_blocks import central_header, end_of_archive, local_header
+from feira.core.datasets.zip_blocks import central_header, central_size, end_of_archive, local_header, local_size
 
 KINDS = [ZipStream, TarStream]
 CONTENTS = {
@@ -35,12 +37,14 @@ contents = st.dictionaries(
     max_size=6,
 )
 
+AROUND_4_GIB = st.integers(0, 2**34) | st.integers(2**32 - 3, 2**32 + 3)
 
-def entries_of(files: dict[str, bytes]) -> Callable[[], list[Entry]]:
+
+def entries_of(files: dict[str, bytes]) -> Callable[[str], list[Entry]]:
     def entry(path: str, content: bytes) -> Entry:
         return Entry(path, len(content), zlib.crc32(content), lambda: io.BytesIO(content))
 
-    return lambda: [entry(path, files[path]) for path in sorted(files)]
+    return lambda first: [entry(path, files[path]) for path in sorted(files) if path >= first]
 
 
 def read_back(stream: ArchiveStream, content: bytes) -> dict[str, bytes]:
@@ -109,7 +113,7 @@ def test_only_files_in_the_range_are_opened(kind: type[ArchiveStream]) -> None:
 
         return Entry(path, 5000, zlib.crc32(b"x" * 5000), open_file)
 
-    stream = kind(lambda: [entry(f"f{number}.jpg") for number in range(9)])
+    stream = kind(lambda _first: [entry(f"f{number}.jpg") for number in range(9)])
     assert stream.size > 45_000
     assert not opened
     b"".join(stream.chunks(7000, 7010))
@@ -171,7 +175,7 @@ class Zeros(io.RawIOBase):
         return bytes(took)
 
 
-def huge_entries() -> Iterator[Entry]:
+def huge_entries(_first: str) -> Iterator[Entry]:
     yield Entry("a.npy", 5 * 2**30, 0, lambda: Zeros(5 * 2**30))  # type: ignore[arg-type,return-value]
     yield Entry("b.txt", 2, zlib.crc32(b"hi"), lambda: io.BytesIO(b"hi"))
 
@@ -236,11 +240,11 @@ def test_zip64_begins_exactly_where_numbers_end() -> None:
     assert ends == [22, 98]
 
 
-def many_entries(count: int, size: int) -> Callable[[], Iterator[Entry]]:
+def many_entries(count: int, size: int) -> Callable[[str], Iterator[Entry]]:
     content = b"x" * size
 
-    def entries() -> Iterator[Entry]:
-        for number in range(count):
+    def entries(first: str) -> Iterator[Entry]:
+        for number in range(int(first[7:13] or 0), count):
             yield Entry(f"images/{number:06}.jpg", size, zlib.crc32(content), lambda: io.BytesIO(content))
 
     return entries
@@ -253,6 +257,44 @@ def test_more_than_65535_files_are_one_archive() -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert len(archive.namelist()) == 66_000
         assert archive.read("images/065999.jpg") == b"x"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_a_kept_plan_no_file_is_passed_that_lies_a_thousand_before_the_first_byte(
+    kind: type[ArchiveStream],
+) -> None:
+    every = many_entries(3_500, 700)
+    measured = kind(every, root="shoes")
+    kept = ArchivePlan.from_json(json.loads(json.dumps(measured.plan.as_json())))
+    assert kept == measured.plan
+    whole = b"".join(measured.chunks())
+    passed: list[str] = []
+
+    def watched(first: str) -> Iterator[Entry]:
+        for entry in every(first):
+            passed.append(entry.path)
+            yield entry
+
+    def sent(start: int, stop: int | None) -> bytes:
+        passed.clear()
+        return b"".join(kind(watched, root="shoes", plan=kept).chunks(start, stop))
+
+    stream = kind(watched, root="shoes", plan=kept)
+    assert (stream.size, stream.etag, passed) == (len(whole), measured.etag, [])
+    assert sent(0, 10) == whole[:10]
+    assert len(passed) <= 2
+    for start in (kept.marks[2].at - 1, kept.marks[2].at, kept.marks[3].at + 100_000, len(whole) - 40_000):
+        assert sent(start, start + 5_000) == whole[start : start + 5_000]
+        assert len(passed) <= 1_050
+        assert sent(start, None) == whole[start:]
+
+
+@settings(deadline=None)
+@given(length=st.integers(1, 80), size=AROUND_4_GIB, offset=AROUND_4_GIB)
+def test_a_header_of_a_zip_is_as_long_as_announced(length: int, size: int, offset: int) -> None:
+    path = "a" * length
+    assert local_size(path, size=size) == len(local_header(path, size=size, crc32=0))
+    assert central_size(path, size=size, offset=offset) == len(central_header(path, size=size, crc32=0, offset=offset))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -277,13 +319,13 @@ def test_a_hostile_name_is_no_entry(kind: type[ArchiveStream], path: str) -> Non
     with pytest.raises(InvalidRecord):
         Entry(path, 0, 0, io.BytesIO)
     with pytest.raises(InvalidRecord):
-        kind(list, root=path or "..")
+        kind(lambda _first: [], root=path or "..")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("paths", [["b.jpg", "a.jpg"], ["a.jpg", "a.jpg"]])
 def test_files_come_in_order_and_once(kind: type[ArchiveStream], paths: list[str]) -> None:
-    stream = kind(lambda: [Entry(path, 0, 0, io.BytesIO) for path in paths])
+    stream = kind(lambda _first: [Entry(path, 0, 0, io.BytesIO) for path in paths])
     with pytest.raises(InvalidRecord, match="ascending order"):
         stream.size  # noqa: B018 - measuring goes through the files
 
@@ -306,7 +348,7 @@ def missing() -> BinaryIO:
 def test_a_file_that_went_or_changed_breaks_the_archive(
     kind: type[ArchiveStream], open_file: Callable[[], BinaryIO]
 ) -> None:
-    stream = kind(lambda: [Entry("a.jpg", 4, zlib.crc32(b"abcd"), open_file)])
+    stream = kind(lambda _first: [Entry("a.jpg", 4, zlib.crc32(b"abcd"), open_file)])
     received: list[bytes] = []
     with pytest.raises(FileGone, match=r"a\.jpg") as caught:
         received.extend(stream.chunks())
@@ -323,7 +365,7 @@ def test_a_range_behind_the_end_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_archive_of_nothing_is_an_archive(kind: type[ArchiveStream]) -> None:
-    stream = kind(list)
+    stream = kind(lambda _first: [])
     assert read_back(stream, b"".join(stream.chunks())) == {}
 
 

@@ -39,7 +39,7 @@ def main(source: Path, *, shuffle: int, backwards: bool) -> None:
             paths = [path for path in folder.rglob("*") if path.is_file()]
             found |= {f"{kind}/{path.relative_to(folder)}": _digest(path.read_bytes()) for path in paths}
             entries = sorted((_entry(folder, path) for path in paths), key=lambda entry: entry.path)
-            archives: list[ArchiveStream] = [ZipStream(lambda: entries), TarStream(lambda: entries)]  # noqa: B023
+            archives: list[ArchiveStream] = [ZipStream(lambda _first: entries), TarStream(lambda _first: entries)]  # noqa: B023
             for archive in archives:
                 found[f"{kind} {archive.media_type}"] = _digest(b"".join(archive.chunks())) + archive.etag
     json.dump(found, sys.stdout)

@@ -4,10 +4,13 @@ import io
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -135,3 +138,46 @@ def test_rows_files_tags_and_lineage_are_shown(ready: DatasetRequest, team_membe
     same = client.get(f"{address}diff/?since={ready.pk}").json()
     assert same["is_same"]
     assert same["changed_count"] == 0
+
+
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+def test_size_and_places_are_known_before_any_file_is_looked_at(
+    archive: str, ready: DatasetRequest, team_member: Account, api_of: ClientOf, django_assert_num_queries: Any
+) -> None:
+    asked = api_of(team_member).post(f"/api/v1/datasets/{ready.pk}/link/", {"archive": archive}, format="json")
+    parts = urlsplit(asked.json()["url"])
+    client, address = api_of(None), f"{parts.path}?{parts.query}"
+    whole = body_of(client.get(address))
+    assert ready.snapshot is not None
+    with CaptureQueriesContext(connection) as seen:
+        response = client.get(address, headers={"Range": "bytes=700-"})
+    assert not [query["sql"] for query in seen if "snapshotfile" in query["sql"]]
+    assert int(response["Content-Length"]) == len(whole) - 700
+    # Of one batch; a zip lists them once more at its end.
+    with django_assert_num_queries(2 if archive == "zip" else 1):
+        assert body_of(response) == whole[700:]
+
+
+def test_a_snapshot_of_before_there_were_plans_gets_its_own(link: str, ready: DatasetRequest, api_of: ClientOf) -> None:
+    assert ready.snapshot is not None
+    before = body_of(api_of(None).get(link))
+    ready.snapshot.archives.all().delete()
+    assert body_of(api_of(None).get(link)) == before
+    assert set(ready.snapshot.archives.values_list("archive", flat=True)) == {"zip", "tar"}
+
+
+def test_files_are_asked_for_in_batches_that_make_one_archive(
+    link: str, api_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = body_of(api_of(None).get(link))
+    monkeypatch.setattr(selectors, "FILES_AT_ONCE", 2)
+    assert body_of(api_of(None).get(link)) == whole
+    assert body_of(api_of(None).get(link, headers={"Range": "bytes=5000-"})) == whole[5000:]
+
+
+def test_plans_go_with_the_files(link: str, ready: DatasetRequest, api_of: ClientOf) -> None:
+    assert ready.snapshot is not None
+    assert ready.snapshot.archives.count() == 2
+    services.prune_snapshot(ready)
+    assert ready.snapshot.archives.count() == 0
+    assert api_of(None).get(link).status_code == 409

@@ -32,6 +32,7 @@ What there is:
   `metadata.json`, `predictions.jsonl`, `croissant.json`, `README.md`, and `manifest.json` at last.
 - `written`: `Watched(path, chunks)` counts what passes; its `facts` (SHA-256, CRC-32, size) are there afterwards.
 - `archive`: `ZipStream(entries)`, `TarStream(entries)`: one download, never held, size known before, any range.
+  `archive_plan`: what one walk over the files finds out; kept, it spares every download that walk.
 
 `tests/core/datasets/made.py` has a whole export in forty lines.
 """

@@ -1,18 +1,19 @@
 """One download of many files: zip or tar, made while it is sent, of a size known before and from any byte on."""
 
-import hashlib
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import BinaryIO
 
-from feira.core.datasets.errors import FileGone, InvalidRecord
+from feira.core.datasets.archive_plan import MEDIA_TYPES, START, ArchivePlan, Kind, Mark, Planner, check_order
+from feira.core.datasets.errors import FileGone
 from feira.core.datasets.opening import CHUNK_BYTES
 from feira.core.datasets.records import check_path
-from feira.core.datasets.tar_blocks import END, tar_header, tar_member_size, tar_padding
-from feira.core.datasets.zip_blocks import central_header, end_of_archive, local_header
+from feira.core.datasets.tar_blocks import END, tar_header, tar_padding
+from feira.core.datasets.zip_blocks import central_header, end_of_archive, local_header, local_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +49,55 @@ class ArchiveStream(ABC):
 
     Args:
         entries: starts a new pass over the files each time it is called, in ascending order of their paths by code
-            point (in PostgreSQL: `COLLATE "C"`), each once.
+            point (in PostgreSQL: `COLLATE "C"`), each once, from the path on that it is given; from the first one on
+            when that is empty.
         root: folder that everything is put in; none when empty.
+        plan: of these files and this root, as another stream or a `Planner` found it. Without one, the first question
+            that needs it walks over all files; with one, the first byte of any part is there at once.
 
     Raises:
         InvalidRecord: the paths come in another order, or `root` is more than letters, digits, - and _. The order is
-            seen when `size`, `etag` or `chunks` go through the files.
+            seen when the files are gone through.
     """
 
-    media_type: str
+    kind: Kind
 
-    def __init__(self, entries: Callable[[], Iterable[Entry]], *, root: str = "") -> None:
+    def __init__(
+        self, entries: Callable[[str], Iterable[Entry]], *, root: str = "", plan: ArchivePlan | None = None
+    ) -> None:
         if root:
             check_path(f"{root}/file.txt")
-        self._entries, self._root = entries, f"{root}/" if root else ""
+        self._entries, self._root, self._given = entries, f"{root}/" if root else "", plan
+
+    @property
+    def media_type(self) -> str:
+        """As HTTP names it."""
+        return MEDIA_TYPES[self.kind]
 
     @property
     def size(self) -> int:
         """Bytes of the whole archive, for `Content-Length`; no file is opened."""
-        return self._measured[0]
+        return self.plan.size
 
     @property
     def etag(self) -> str:
         """64 hex digits that change when any byte of the archive does: what a resumed download has to name."""
-        return self._measured[1]
+        return self.plan.etag
+
+    @cached_property
+    def plan(self) -> ArchivePlan:
+        """Where everything lies: what was given, or found in one walk over the files."""
+        if self._given is not None:
+            return self._given
+        planner = Planner(self.kind, root=self._root)
+        for entry in self._entries(""):
+            planner.add(entry.path, entry.bytes, entry.crc32)
+        return planner.plan
 
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the archive from byte `start` up to byte `stop`; files before and after are not opened.
+
+        At most a thousand files are passed over until the first byte is found.
 
         Raises:
             FileGone: a file cannot be read, is shorter or longer, or (where all of it was asked for) has another
@@ -87,8 +110,8 @@ class ArchiveStream(ABC):
         return self._cut(start, stop)
 
     def _cut(self, start: int, stop: int) -> Iterator[bytes]:
-        at = 0
-        for size, content in self._segments():
+        at, segments = self._parts_from(start)
+        for size, content in segments:
             if at >= stop:
                 return
             if at + size > start:
@@ -100,88 +123,61 @@ class ArchiveStream(ABC):
                         break
             at += size
 
-    @cached_property
-    def _measured(self) -> tuple[int, str]:
-        """Size and tag, in one pass."""
-        digest = hashlib.sha256(f"{self.media_type} {self._root}".encode())
-        at = directory = count = 0
-        for entry in self._in_order():
-            digest.update(f"{entry.path} {entry.bytes} {entry.crc32}\n".encode())
-            member, listed = self._measure(entry, at)
-            at, directory, count = at + member, directory + listed, count + 1
-        return at + directory + self._end_size(count, at, directory), digest.hexdigest()
-
-    def _in_order(self) -> Iterator[Entry]:
+    def _in_order(self, first: str) -> Iterator[Entry]:
         last = ""
-        for entry in self._entries():
-            if entry.path <= last:
-                raise InvalidRecord(
-                    f"{entry.path} came after {last}. Give files in ascending order of their paths, each once.",
-                    path=entry.path,
-                )
+        for entry in self._entries(first):
+            check_order(last, entry.path)
             last = entry.path
             yield entry
 
     @abstractmethod
-    def _segments(self) -> Iterator[_Segment]:
-        """Yield the parts of the archive in their order."""
-
-    @abstractmethod
-    def _measure(self, entry: Entry, offset: int) -> tuple[int, int]:
-        """Return how many bytes a file at `offset` takes where it stands, and in the directory at the end."""
-
-    @abstractmethod
-    def _end_size(self, count: int, start: int, size: int) -> int:
-        """Return how many bytes follow a directory of `size` bytes at `start` that lists `count` files."""
+    def _parts_from(self, start: int) -> tuple[int, Iterator[_Segment]]:
+        """Return the parts of the archive from shortly before byte `start` on, and where the first of them begins."""
 
 
 class TarStream(ArchiveStream):
     """A tar without compression; times are zero and nobody owns the files."""
 
-    media_type = "application/x-tar"
+    kind = "tar"
 
-    def _segments(self) -> Iterator[_Segment]:
-        for entry in self._in_order():
+    def _parts_from(self, start: int) -> tuple[int, Iterator[_Segment]]:
+        mark = self.plan.mark_before(start)
+        return mark.at, self._parts(mark)
+
+    def _parts(self, mark: Mark) -> Iterator[_Segment]:
+        for entry in self._in_order(mark.path):
             yield _fixed(tar_header(self._root + entry.path, entry.bytes))
             yield entry.bytes, _content(entry)
             yield _fixed(tar_padding(entry.bytes))
         yield _fixed(END)
 
-    def _measure(self, entry: Entry, offset: int) -> tuple[int, int]:  # noqa: ARG002 - a tar's headers hold no offsets
-        return tar_member_size(self._root + entry.path, entry.bytes), 0
-
-    def _end_size(self, count: int, start: int, size: int) -> int:  # noqa: ARG002 - nor does its end
-        return len(END)
-
 
 class ZipStream(ArchiveStream):
     """A zip of stored files, with ZIP64 records where sizes or counts need them; times are 1 January 1980."""
 
-    media_type = "application/zip"
+    kind = "zip"
 
-    def _segments(self) -> Iterator[_Segment]:
-        at = 0
-        for entry in self._in_order():
-            head = local_header(self._root + entry.path, size=entry.bytes, crc32=entry.crc32)
-            yield _fixed(head)
+    def _parts_from(self, start: int) -> tuple[int, Iterator[_Segment]]:
+        plan = self.plan
+        if start < plan.directory:
+            mark = plan.mark_before(start)
+            return mark.at, chain(self._members(mark), self._directory(START))
+        mark = plan.mark_listed_before(start - plan.directory)
+        return plan.directory + mark.listed_at, self._directory(mark)
+
+    def _members(self, mark: Mark) -> Iterator[_Segment]:
+        for entry in self._in_order(mark.path):
+            yield _fixed(local_header(self._root + entry.path, size=entry.bytes, crc32=entry.crc32))
             yield entry.bytes, _content(entry)
-            at += len(head) + entry.bytes
-        directory, offset, count = at, 0, 0
-        for entry in self._in_order():
-            head = self._listed(entry, offset)
-            yield _fixed(head)
-            at, offset, count = at + len(head), offset + self._measure(entry, offset)[0], count + 1
-        yield _fixed(end_of_archive(count=count, start=directory, size=at - directory))
 
-    def _listed(self, entry: Entry, offset: int) -> bytes:
-        return central_header(self._root + entry.path, size=entry.bytes, crc32=entry.crc32, offset=offset)
-
-    def _measure(self, entry: Entry, offset: int) -> tuple[int, int]:
-        head = local_header(self._root + entry.path, size=entry.bytes, crc32=entry.crc32)
-        return len(head) + entry.bytes, len(self._listed(entry, offset))
-
-    def _end_size(self, count: int, start: int, size: int) -> int:
-        return len(end_of_archive(count=count, start=start, size=size))
+    def _directory(self, mark: Mark) -> Iterator[_Segment]:
+        offset = mark.at
+        for entry in self._in_order(mark.path):
+            path = self._root + entry.path
+            yield _fixed(central_header(path, size=entry.bytes, crc32=entry.crc32, offset=offset))
+            offset += local_size(path, size=entry.bytes) + entry.bytes
+        plan = self.plan
+        yield _fixed(end_of_archive(count=plan.count, start=plan.directory, size=plan.directory_size))
 
 
 def _fixed(content: bytes) -> _Segment:

@@ -15,6 +15,7 @@ _NO_FLAGS = 0
 # 1 January 1980, 00:00, the first moment a zip can name.
 _TIME, _DATE = 0, (0 << 9) | (1 << 5) | 1
 _REGULAR_FILE = 0o100644 << 16
+_LOCAL_BYTES, _CENTRAL_BYTES = 30, 46
 
 
 def local_header(path: str, *, size: int, crc32: int) -> bytes:
@@ -25,6 +26,17 @@ def local_header(path: str, *, size: int, crc32: int) -> bytes:
     version = _ZIP64_VERSION if large else _PLAIN_VERSION
     fixed = (b"PK\3\4", version, _NO_FLAGS, _STORED, _TIME, _DATE, crc32, shown, shown, len(name), len(extra))
     return struct.pack("<4s5H3L2H", *fixed) + name + extra
+
+
+def local_size(path: str, *, size: int) -> int:
+    """Return the length of `local_header` without making it."""
+    return _LOCAL_BYTES + len(path) + (20 if size >= _FULL else 0)
+
+
+def central_size(path: str, *, size: int, offset: int) -> int:
+    """Return the length of `central_header` without making it."""
+    wide = 2 * (size >= _FULL) + (offset >= _FULL)
+    return _CENTRAL_BYTES + len(path) + (4 + 8 * wide if wide else 0)
 
 
 def central_header(path: str, *, size: int, crc32: int, offset: int) -> bytes:

@@ -2,20 +2,29 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from feira.core.datasets.archive import ArchiveStream, Entry, TarStream, ZipStream
+from feira.core.datasets.archive_plan import ArchivePlan, Kind, Planner
 from feira.shop.datasets.blobs import SnapshotStore, snapshot_store
-from feira.shop.datasets.models import Snapshot
-from feira.shop.datasets.selectors import files_of
+from feira.shop.datasets.models import Snapshot, SnapshotArchive
+from feira.shop.datasets.selectors import file_facts_from
 
-FILES_AT_ONCE = 2_000
+ARCHIVES: Final[dict[Kind, type[ArchiveStream]]] = {"zip": ZipStream, "tar": TarStream}
 
 
-def archive_of(snapshot: Snapshot, *, archive: str, root: str) -> ArchiveStream:
-    """Return the archive of all files in a folder `root`; nothing of it is in memory but a few thousand names."""
-    kind = ZipStream if archive == "zip" else TarStream
-    return kind(lambda: _entries(snapshot), root=root)
+def archive_of(snapshot: Snapshot, *, archive: Kind) -> ArchiveStream:
+    """Return the archive of all files in a folder of its name; in memory are a few thousand names at most.
+
+    One query tells its size and where everything lies.
+    """
+    kept = snapshot.archives.filter(archive=archive).first()
+    if kept is None:
+        # Finished by a version that kept no plans.
+        plan_archives(snapshot)
+        kept = snapshot.archives.get(archive=archive)
+    plan = ArchivePlan.from_json(kept.plan)
+    return ARCHIVES[archive](partial(_entries, snapshot), root=archive_name(snapshot), plan=plan)
 
 
 def archive_name(snapshot: Snapshot) -> str:
@@ -23,10 +32,21 @@ def archive_name(snapshot: Snapshot) -> str:
     return f"dataset-{(snapshot.content_hash or '')[:12]}"
 
 
-def _entries(snapshot: Snapshot) -> Iterator[Entry]:
+def plan_archives(snapshot: Snapshot) -> None:
+    """Walk over all files once and keep where each of them will lie in every kind of archive."""
+    planners = {kind: Planner(kind, root=f"{archive_name(snapshot)}/") for kind in ARCHIVES}
+    for path, _sha256, byte_size, crc32 in file_facts_from(snapshot):
+        for planner in planners.values():
+            planner.add(path, byte_size, crc32)
+    for kind, planner in planners.items():
+        SnapshotArchive.objects.update_or_create(
+            snapshot=snapshot, archive=kind, defaults={"plan": planner.plan.as_json()}
+        )
+
+
+def _entries(snapshot: Snapshot, first: str) -> Iterator[Entry]:
     store = snapshot_store(snapshot.folder)
-    rows = files_of(snapshot).values_list("path", "sha256", "byte_size", "crc32")
-    for path, sha256, byte_size, crc32 in rows.iterator(chunk_size=FILES_AT_ONCE):
+    for path, sha256, byte_size, crc32 in file_facts_from(snapshot, first):
         yield Entry(path, byte_size, crc32, partial(_opened, store, sha256))
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from django.http import HttpResponse, StreamingHttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -72,10 +73,10 @@ class DownloadView(APIView):
         found = found_dataset(dataset_id)
         snapshot = found.snapshot
         if snapshot is None or snapshot.state != Snapshot.State.READY:
-            raise NotReady("The files of this data set are not there any more. Ask for it again.")
+            raise NotReady(_("The files of this data set are not there any more. Ask for it again."))
         services.note_use(snapshot)
         name = archives.archive_name(snapshot)
-        stream = archives.archive_of(snapshot, archive=given["archive"], root=name)
+        stream = archives.archive_of(snapshot, archive=given["archive"])
         return _streamed(request, stream, f"{name}.{given['archive']}")
 
 

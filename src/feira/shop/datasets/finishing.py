@@ -29,7 +29,7 @@ from feira.core.datasets.pieces import Piece
 from feira.core.datasets.records import ImageFile, Record
 from feira.core.datasets.shards import plan_shards, shard_bytes
 from feira.core.datasets.written import FileFacts, Watched
-from feira.shop.datasets.archives import archive_name
+from feira.shop.datasets.archives import archive_name, plan_archives
 from feira.shop.datasets.asked import Asked, asked_from_json
 from feira.shop.datasets.blobs import SnapshotStore, snapshot_store
 from feira.shop.datasets.models import Snapshot, SnapshotFile, SnapshotRow
@@ -126,6 +126,7 @@ class Finishing:
         digests = list(manifests.values_list("sha256", flat=True))
         one = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
         total = snapshot.files.aggregate(total=Sum("byte_size"))["total"] or 0
+        plan_archives(snapshot)
         Snapshot.objects.filter(pk=snapshot.pk).update(
             state=Snapshot.State.READY,
             ready_at=timezone.now(),

@@ -132,6 +132,22 @@ class SnapshotFile(models.Model):
         return self.path
 
 
+class SnapshotArchive(models.Model):
+    """Where everything lies in an archive of a snapshot's files, so that no download begins with a walk over them."""
+
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="archives")
+    archive = models.CharField("zip or tar", max_length=3)
+    plan = models.JSONField("what `ArchivePlan.as_json` returns")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["snapshot", "archive"], name="a_snapshot_has_each_archive_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.archive} of {self.snapshot}"
+
+
 class SnapshotTag(models.Model):
     """A name for a snapshot; a tagged one is never pruned."""
 

@@ -36,6 +36,7 @@ def prune(snapshot: Snapshot) -> int:
         if ready is None:
             return 0
         pruned, _by_model = SnapshotFile.objects.filter(snapshot=ready).delete()
+        ready.archives.all().delete()
         folder, ready.folder = ready.folder, ""
         ready.state, ready.pruned_at = Snapshot.State.PRUNED, timezone.now()
         ready.save(update_fields=["state", "pruned_at", "folder"])
