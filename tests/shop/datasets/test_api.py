@@ -96,6 +96,28 @@ def test_what_cannot_be_done_is_refused_with_what_to_change(
     assert not Job.objects.filter(kind__startswith="datasets.").exists()
 
 
+@pytest.mark.parametrize(
+    ("asked", "errors"),
+    [
+        ({"filter": {"words": "shoes"}}, {"filter"}),
+        ({"filters": {"colour": "red", "word": "shoes"}}, {"filters"}),
+        ({"split": {"ratio": {"train": 1}}}, {"split"}),
+        ({"image": {"width": 224}}, {"image"}),
+        ({"predictions": {"labels": True}}, {"predictions"}),
+    ],
+)
+@pytest.mark.parametrize("address", ["/api/v1/datasets/", "/api/v1/datasets/estimate/"])
+@pytest.mark.usefixtures("catalogue")
+def test_a_misspelt_field_is_named_instead_of_letting_everything_pass(
+    asked: dict[str, Any], errors: set[str], address: str, team_member: Account, api_of: ClientOf
+) -> None:
+    answer = api_of(team_member).post(address, asked, format="json")
+    assert answer.status_code == 400, answer.content
+    assert set(answer.json()["errors"]) == errors
+    assert "There is no such field" in answer.text
+    assert not DatasetRequest.objects.exists()
+
+
 def test_enormous_requests_are_refused(
     catalogue: list[Listing], team_member: Account, api_of: ClientOf, few_photos_at_once: int
 ) -> None:

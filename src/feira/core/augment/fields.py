@@ -3,23 +3,38 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from feira.core.augment.expects import Expects, expects
 from feira.core.errors import FeiraError
 
 Bounds: TypeAlias = tuple[float, float]
 Value: TypeAlias = Bounds | int | str | None
+Complaint: TypeAlias = Literal["value", "unknown", "kind", "json"]
 
 
 class InvalidField(FeiraError):
-    """One entry of a recipe or of an image rule is wrong; `field` names it, `allowed` says what it may be."""
+    """One entry of a recipe or of an image rule is wrong.
+
+    Args:
+        message: in English. Whoever speaks to people in their own language makes it anew of the rest.
+        field: names the entry.
+        complaint: `value` that is not allowed, `unknown` field, `kind` of value that it cannot be at all, or no `json`.
+        given: what stood there, briefly, as Python writes it; empty when nothing did.
+        expects: what may stand there; `allowed` is the English for it.
+    """
 
     code = "invalid_field"
     http_status = 422
 
-    def __init__(self, message: str, *, field: str, allowed: str, **facts: Any) -> None:
-        super().__init__(message, field=field, allowed=allowed, **facts)
-        self.field, self.allowed = field, allowed
+    def __init__(
+        self, message: str, *, field: str, complaint: Complaint, given: str, expects: Expects, **facts: Any
+    ) -> None:
+        allowed = str(expects)
+        super().__init__(
+            message, field=field, allowed=allowed, complaint=complaint, given=given, expects=expects.as_json(), **facts
+        )
+        self.field, self.allowed, self.complaint, self.given, self.expects = field, allowed, complaint, given, expects
 
 
 class InvalidRecipe(InvalidField):
@@ -28,9 +43,25 @@ class InvalidRecipe(InvalidField):
     code = "invalid_recipe"
 
     def __init__(
-        self, message: str, *, field: str, allowed: str, place: int | None = None, operation: str | None = None
+        self,
+        message: str,
+        *,
+        field: str,
+        complaint: Complaint,
+        given: str,
+        expects: Expects,
+        place: int | None = None,
+        operation: str | None = None,
     ) -> None:
-        super().__init__(message, field=field, allowed=allowed, place=place, operation=operation)
+        super().__init__(
+            message,
+            field=field,
+            complaint=complaint,
+            given=given,
+            expects=expects,
+            place=place,
+            operation=operation,
+        )
         self.place, self.operation = place, operation
 
 
@@ -64,11 +95,10 @@ class Range:
     is_whole: bool = False
 
     @property
-    def allowed(self) -> str:
-        """What may be given, as the end of a sentence."""
-        kind = "whole numbers" if self.is_whole else "numbers"
-        unit = f" {self.unit}" if self.unit else ""
-        return f"two {kind} from {self.least:g} to {self.most:g}{unit}, the lower one first, or one such number"
+    def expects(self) -> Expects:
+        """What may be given."""
+        code = "whole_range" if self.is_whole else "range"
+        return expects(code, least=self.least, most=self.most, unit=self.unit)
 
     def read(self, given: Any) -> Bounds:
         """Return the bounds.
@@ -101,10 +131,9 @@ class Whole:
     unit: str = ""
 
     @property
-    def allowed(self) -> str:
-        """What may be given, as the end of a sentence."""
-        unit = f" {self.unit}" if self.unit else ""
-        return f"a whole number from {self.least} to {self.most}{unit}, or null"
+    def expects(self) -> Expects:
+        """What may be given."""
+        return expects("whole_or_null", least=self.least, most=self.most, unit=self.unit)
 
     def read(self, given: Any) -> int | None:
         """Return the number.
@@ -125,9 +154,9 @@ class Choice:
     default: str
 
     @property
-    def allowed(self) -> str:
-        """What may be given, as the end of a sentence."""
-        return f"one of {', '.join(self.choices)}"
+    def expects(self) -> Expects:
+        """What may be given."""
+        return expects("one_of", names=self.choices)
 
     def read(self, given: Any) -> str:
         """Return the word.
@@ -203,6 +232,14 @@ class WrongFieldError(ValueError):
     def __init__(self, field: Field) -> None:
         super().__init__(field.name)
         self.field = field
+
+
+def shown_briefly(given: Any) -> str:
+    """Return what was given as a message shows it, at most 40 characters; empty for nothing."""
+    if given is None:
+        return ""
+    text = repr(given)
+    return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 def plain_number(given: Any) -> float:

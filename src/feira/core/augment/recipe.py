@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
+from feira.core.augment.expects import Expects, expects
 from feira.core.augment.fields import (
+    Complaint,
     InvalidRecipe,
     Settings,
     WrongFieldError,
     WrongValueError,
     plain_number,
     read_fields,
+    shown_briefly,
     whole_number,
 )
 from feira.core.augment.kinds import KINDS, Kind
@@ -61,41 +64,56 @@ class Operation:
         """
         where = f"Operation {place + 1} of the recipe"
         if not isinstance(given, Mapping):
-            allowed = 'an object such as {"operation": "flip", "probability": 0.5}'
-            raise InvalidRecipe(f"{where} is not {allowed}.", field="operations", allowed=allowed, place=place)
+            wanted = expects("operation", example='{"operation": "flip", "probability": 0.5}')
+            raise InvalidRecipe(
+                f"{where} is not {wanted}.",
+                field="operations",
+                complaint="kind",
+                given=shown_briefly(given),
+                expects=wanted,
+                place=place,
+            )
         name = given.get("operation")
         if not isinstance(name, str) or name not in KINDS:
-            allowed = f"one of {', '.join(KINDS)}"
+            wanted = expects("one_of", names=tuple(KINDS))
             raise InvalidRecipe(
-                f"{where}: `operation` is {_shown(name)}; give {allowed}.",
+                f"{where}: `operation` is {_shown(name)}; give {wanted}.",
                 field="operation",
-                allowed=allowed,
+                complaint="value",
+                given=shown_briefly(name),
+                expects=wanted,
                 place=place,
             )
         return cls._of_kind(KINDS[name], given, place=place)
 
     @classmethod
     def _of_kind(cls, kind: Kind, given: Mapping[str, Any], *, place: int) -> Self:
-        def refuse(field: str, allowed: str, complaint: str) -> InvalidRecipe:
-            message = f"Operation {place + 1} of the recipe ({kind.name}): {complaint}; give {allowed}."
-            return InvalidRecipe(message, field=field, allowed=allowed, place=place, operation=kind.name)
+        def refuse(field: str, wanted: Expects, complaint: Complaint = "value") -> InvalidRecipe:
+            said = f"is {_shown(given[field])}" if complaint == "value" else "is no field of it"
+            return InvalidRecipe(
+                f"Operation {place + 1} of the recipe ({kind.name}): `{field}` {said}; give {wanted}.",
+                field=field,
+                complaint=complaint,
+                given=shown_briefly(given[field]),
+                expects=wanted,
+                place=place,
+                operation=kind.name,
+            )
 
-        known = [*sorted(_COMMON), *(field.name for field in kind.fields)]
+        known = (*sorted(_COMMON), *(field.name for field in kind.fields))
         for field in given:
             if field not in known:
-                raise refuse(str(field), f"some of {', '.join(known)}", f"`{field}` is no field of it")
+                raise refuse(field, expects("some_of", names=known), "unknown")
         try:
             probability = plain_number(given.get("probability", 1))
             if not 0 <= probability <= 1:
                 raise WrongValueError
         except WrongValueError as error:
-            complaint = f"`probability` is {_shown(given['probability'])}"
-            raise refuse("probability", "a number from 0 to 1", complaint) from error
+            raise refuse("probability", expects("number", least=0, most=1)) from error
         try:
             return cls(kind.name, probability, read_fields(kind.fields, given))
         except WrongFieldError as error:
-            wrong = error.field
-            raise refuse(wrong.name, wrong.allowed, f"`{wrong.name}` is {_shown(given[wrong.name])}") from error
+            raise refuse(error.field.name, error.field.expects) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +169,16 @@ class Recipe:
             InvalidRecipe: naming the operation, the field and what is allowed.
         """
         if not isinstance(given, Mapping):
-            raise _refuse("recipe", "an object with `operations`", "The recipe is something else")
+            raise _refuse("The recipe is something else", "recipe", expects("recipe"), given, "kind")
         for field in given:
             if field not in _TOP_LEVEL:
-                allowed = f"some of {', '.join(sorted(_TOP_LEVEL))}"
-                raise _refuse(str(field), allowed, f"`{field}` is no field of a recipe")
+                wanted = expects("some_of", names=tuple(sorted(_TOP_LEVEL)))
+                raise _refuse(f"`{field}` is no field of a recipe", str(field), wanted, given[field], "unknown")
         _whole("version", given.get("version", VERSION), least=VERSION, most=VERSION)
         operations = given.get("operations")
         if not isinstance(operations, (list, tuple)) or len(operations) > MOST_OPERATIONS:
-            allowed = f"a list of at most {MOST_OPERATIONS} operations"
-            raise _refuse("operations", allowed, "`operations` is missing or something else")
+            wanted = expects("operations", most=MOST_OPERATIONS)
+            raise _refuse("`operations` is missing or something else", "operations", wanted, operations, "kind")
         return cls(
             operations=tuple(Operation.from_json(each, place=place) for place, each in enumerate(operations)),
             seed=_whole("seed", given.get("seed", 0), least=0, most=LARGEST_SEED),
@@ -177,7 +195,7 @@ class Recipe:
         try:
             given = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise _refuse("recipe", "a JSON object with `operations`", "The recipe is no JSON") from error
+            raise _refuse("The recipe is no JSON", "recipe", expects("recipe_json"), None, "json") from error
         return cls.from_json(given)
 
 
@@ -185,17 +203,15 @@ def _whole(field: str, given: Any, *, least: int, most: int) -> int:
     try:
         return whole_number(given, least=least, most=most)
     except WrongValueError as error:
-        allowed = f"a whole number from {least} to {most}" if least < most else f"the number {least}"
-        raise _refuse(field, allowed, f"`{field}` of the recipe is {_shown(given)}") from error
+        wanted = expects("whole", least=least, most=most) if least < most else expects("only_number", number=least)
+        raise _refuse(f"`{field}` of the recipe is {_shown(given)}", field, wanted, given) from error
 
 
-def _refuse(field: str, allowed: str, complaint: str) -> InvalidRecipe:
-    return InvalidRecipe(f"{complaint}; give {allowed}.", field=field, allowed=allowed)
+def _refuse(complaint: str, field: str, wanted: Expects, given: Any, about: Complaint = "value") -> InvalidRecipe:
+    return InvalidRecipe(
+        f"{complaint}; give {wanted}.", field=field, complaint=about, given=shown_briefly(given), expects=wanted
+    )
 
 
 def _shown(given: Any) -> str:
-    """Return what was given, briefly: messages are shown to people."""
-    if given is None:
-        return "missing"
-    text = repr(given)
-    return text if len(text) <= 40 else f"{text[:37]}…"
+    return shown_briefly(given) or "missing"

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, get_args
 
-from feira.core.augment.fields import Choice, InvalidRule, Whole, WrongFieldError, read_fields
+from feira.core.augment.expects import Expects, expects
+from feira.core.augment.fields import (
+    Choice,
+    Complaint,
+    InvalidRule,
+    Whole,
+    WrongFieldError,
+    read_fields,
+    shown_briefly,
+)
 from feira.core.augment.geometry import LARGEST_SIDE, Size
 
 Fit = Literal["original", "longest", "shorter", "square"]
@@ -47,13 +56,13 @@ class ImageRule:
         try:
             read_fields(FIELDS, given)
         except WrongFieldError as error:
-            raise _wrong(error.field.name, given[error.field.name], error.field.allowed) from error
+            raise _wrong(error.field.name, given[error.field.name], error.field.expects) from error
         if self.quality is None:
-            raise _wrong("quality", None, "a whole number from 1 to 100")
+            raise _wrong("quality", None, expects("whole", least=1, most=100))
         if self.fit == "original" and self.size is not None:
-            raise _wrong("size", self.size, "null where `fit` is original")
+            raise _wrong("size", self.size, expects("null_for_original"))
         if self.fit != "original" and self.size is None:
-            raise _wrong("size", None, f"a whole number from 1 to {LARGEST_SIDE} pixels")
+            raise _wrong("size", None, expects("whole", least=1, most=LARGEST_SIDE, unit="pixels"))
         if self.format == "png" and self.quality != 90:
             object.__setattr__(self, "quality", 90)  # rules that make the same files are equal
 
@@ -102,18 +111,19 @@ class ImageRule:
         Raises:
             InvalidRule: naming the field and what is allowed.
         """
-        names = [field.name for field in FIELDS]
+        names = tuple(field.name for field in FIELDS)
         if not isinstance(given, Mapping):
-            raise _wrong("image rule", given, f"an object with some of {', '.join(names)}")
+            raise _wrong("image rule", given, expects("object_of", names=names), "kind")
         for name in given:
             if name not in names:
-                raise _wrong(str(name), given[name], f"some of {', '.join(names)}")
+                raise _wrong(str(name), given[name], expects("some_of", names=names), "unknown")
         kept = {name: value for name, value in given.items() if not (name == "quality" and value is None)}
         if "size" not in kept and kept.get("fit") == "original":
             kept["size"] = None
         return cls(**kept)
 
 
-def _wrong(field: str, given: Any, allowed: str) -> InvalidRule:
-    shown = "missing" if given is None else repr(given)[:40]
-    return InvalidRule(f"`{field}` of the image rule is {shown}; give {allowed}.", field=field, allowed=allowed)
+def _wrong(field: str, given: Any, wanted: Expects, complaint: Complaint = "value") -> InvalidRule:
+    shown = shown_briefly(given)
+    message = f"`{field}` of the image rule is {shown or 'missing'}; give {wanted}."
+    return InvalidRule(message, field=field, complaint=complaint, given=shown, expects=wanted)

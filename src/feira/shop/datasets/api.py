@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -17,6 +18,7 @@ from feira.shop.datasets.asked import asked_from_json
 from feira.shop.datasets.checking import checked
 from feira.shop.datasets.errors import NotReady
 from feira.shop.datasets.models import DatasetRequest, Snapshot
+from feira.shop.datasets.recipe_refusals import refusing_in_the_readers_language
 from feira.shop.datasets.serializers import (
     AskedSerializer,
     DatasetDetailSerializer,
@@ -148,9 +150,9 @@ class PreviewView(DatasetApiView):
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         about = checked(asked_from_json(given["request"])) if "request" in given else None
-        found = services.preview_recipe(
-            Recipe.from_json(given["recipe"]), asked=about, photos=given["photos"], variants=given["variants"]
-        )
+        with refusing_in_the_readers_language():
+            recipe = Recipe.from_json(given["recipe"])
+        found = services.preview_recipe(recipe, asked=about, photos=given["photos"], variants=given["variants"])
         return Response(PreviewSerializer({"results": found}).data)
 
 
@@ -319,7 +321,7 @@ class CancelView(DatasetApiView):
     def post(self, request: Request, dataset_id: int) -> Response:  # noqa: ARG002 - fixed by DRF
         """Cancel its jobs."""
         if not services.cancel_dataset(found_dataset(dataset_id)):
-            raise NotReady("Nothing is under way for this data set, or another one waits for it as well.")
+            raise NotReady(_("Nothing is under way for this data set, or another one waits for it as well."))
         return Response(_shown(dataset_id))
 
 
@@ -338,7 +340,7 @@ class RetryView(DatasetApiView):
     def post(self, request: Request, dataset_id: int) -> Response:  # noqa: ARG002 - fixed by DRF
         """Open its jobs again; what is done stays done."""
         if not services.retry_dataset(found_dataset(dataset_id)):
-            raise NotReady("Nothing of this data set failed or was stopped.")
+            raise NotReady(_("Nothing of this data set failed or was stopped."))
         return Response(_shown(dataset_id))
 
 
@@ -358,7 +360,7 @@ def resolved_snapshot(dataset_id: int) -> Snapshot:
     """
     snapshot = found_dataset(dataset_id).snapshot
     if snapshot is None or snapshot.state == Snapshot.State.RESOLVING:
-        raise NotReady("This data set is still being put together. Try again in a moment.")
+        raise NotReady(_("This data set is still being put together. Try again in a moment."))
     return snapshot
 
 

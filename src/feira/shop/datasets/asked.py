@@ -1,10 +1,10 @@
 """A request for a data set as an immutable value, read from JSON and written as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from feira.core.augment.presets import PRESETS
 from feira.core.augment.recipe import Recipe
 from feira.core.augment.rule import ImageRule
 from feira.shop.datasets.errors import BadRequestError
+from feira.shop.datasets.kind_refusals import kind_refusal
 from feira.shop.listings.selectors import ListingFilter
 from feira.shop.search.candidates import MOST_NEAREST
 
@@ -74,12 +75,21 @@ class Split:
         by: `seller` keeps a seller's listings together, `time` puts the newest last, `hash` divides by chance that
             is the same every time.
         ratios: name of a side → its share; in order, they sum to 1.
+        sides: the names in their order, by which `time` goes: an object of JSON has none, and PostgreSQL keeps none.
+            Empty in what a person wrote: as they wrote it.
         seed: another one divides otherwise; `time` needs none.
     """
 
     by: SplitBy = "none"
     ratios: Mapping[str, float] = field(default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1})
+    sides: tuple[str, ...] = ()
     seed: int = 0
+
+    def in_order(self) -> Self:
+        """Return the same with the ratios in the order of the sides, where these name them all."""
+        if sorted(self.sides) != sorted(self.ratios):
+            return self
+        return replace(self, ratios={name: self.ratios[name] for name in self.sides})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,11 +169,12 @@ def asked_from_json(given: Mapping[str, Any]) -> Asked:
             {name: _("There is no field %(name)s. Take it out.") % {"name": repr(name)} for name in unknown}
         )
     try:
-        return msgspec.convert(given, Asked, strict=True)
+        asked = msgspec.convert(given, Asked, strict=True)
     except msgspec.ValidationError as error:
         what, _at, where = str(error).partition(" - at `")
         name = where.rstrip("`").removeprefix("$").lstrip(".") or "request"
-        raise BadRequestError({name: f"{name}: {what}."}) from error
+        raise BadRequestError({name: f"{name}: {kind_refusal(what)}."}) from error
+    return replace(asked, split=asked.split.in_order())
 
 
 def _switched(given: Mapping[str, Any]) -> dict[str, Any]:

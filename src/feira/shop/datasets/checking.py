@@ -13,6 +13,7 @@ from feira.core.errors import EngineUnavailable
 from feira.shop.datasets import checkpoints
 from feira.shop.datasets.asked import FORMATS, LIVE, MOST_SIMILAR, Asked, Predictions
 from feira.shop.datasets.errors import BadRequestError
+from feira.shop.datasets.recipe_refusals import refusal_of
 from feira.shop.listings.models import Attribute, Category, Listing, ListingTag
 from feira.shop.listings.tags import COLOURS
 from feira.shop.photos.engine import engine
@@ -48,7 +49,11 @@ def checked(asked: Asked) -> Asked:
             conditions=tuple(each for each in Listing.Condition.values if each in filters.conditions),
             colours=tuple(each for each in COLOURS if each in filters.colours),
         ),
-        split=replace(asked.split, ratios={name: rounded(each) for name, each in asked.split.ratios.items()}),
+        split=replace(
+            asked.split,
+            ratios={name: rounded(each) for name, each in asked.split.ratios.items()},
+            sides=() if asked.split.by == "none" else tuple(asked.split.ratios),
+        ),
         image=asked.rule.as_json(),
         augmentation=None if recipe is None else recipe.as_json(),
         formats=tuple(each for each in FORMATS if each in asked.formats),
@@ -131,17 +136,19 @@ def _split(asked: Asked) -> Iterator[Fault]:
         not all(math.isfinite(share) and share > 0 for share in ratios.values()) or abs(sum(ratios.values()) - 1) > 1e-6
     ):
         yield "split.ratios", _("The shares have to be above 0 and to sum to 1, as in train 0.8, test 0.2.")
+    elif asked.split.sides and sorted(asked.split.sides) != sorted(ratios):
+        yield "split.sides", _("Name each side of the ratios once, in their order, or leave this out.")
 
 
 def _pictures(asked: Asked) -> Iterator[Fault]:
     try:
         _rule = asked.rule
     except InvalidField as error:
-        yield f"image.{error.field}", error.message
+        yield f"image.{error.field}", refusal_of(error)
     try:
         _recipe = asked.recipe
     except InvalidField as error:
-        yield "augmentation", error.message
+        yield "augmentation", refusal_of(error)
 
 
 def _predictions(asked: Asked) -> Iterator[Fault]:

@@ -112,6 +112,11 @@ def loading_of(request: DatasetRequest, snapshot: Snapshot) -> list[Loading]:
     return [*found, *_by_format(snapshot)]
 
 
+def noting_of(request: DatasetRequest) -> str:
+    """Return how training, wherever it runs, writes down what came of a data set."""
+    return f'shop.datasets.get({request.pk}).note_training("my-model-1", note="top-1 0.91")'
+
+
 def _by_format(snapshot: Snapshot) -> Iterator[Loading]:
     if path := _first(snapshot, "metadata.json"):
         yield Loading(

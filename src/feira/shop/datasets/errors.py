@@ -49,3 +49,17 @@ class LinkExpired(FeiraError):
 
     code = "dataset_link_expired"
     http_status = 410
+
+
+class PreviewTooHeavy(FeiraError):
+    """A recipe would take, or took, more than a preview may; the data set itself may still be asked for."""
+
+    code = "preview_too_heavy"
+    http_status = 422
+
+
+class PreviewBusy(FeiraError):
+    """As many previews are being made as this process makes at once."""
+
+    code = "preview_busy"
+    http_status = 503

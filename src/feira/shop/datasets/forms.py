@@ -16,6 +16,7 @@ from feira.shop.datasets import form_choices as choices
 from feira.shop.datasets.asked import FORMATS, MOST_SIMILAR
 from feira.shop.datasets.form_choices import ATTRIBUTE, NO_RECIPE, OWN_RECIPE, PASTED_RECIPE, SIDES
 from feira.shop.datasets.recipe_forms import RecipeForm, initial_of
+from feira.shop.datasets.recipe_refusals import refusal_of
 from feira.shop.listings.models import Listing
 from feira.shop.search.words import MOST_CHARACTERS
 
@@ -189,7 +190,7 @@ class DataSetForm(forms.Form):
         try:
             recipe = self._recipe(chosen)
         except InvalidRecipe as error:
-            self.add_error("recipe_json" if chosen == PASTED_RECIPE else "recipe", error.message)
+            self.add_error("recipe_json" if chosen == PASTED_RECIPE else "recipe", refusal_of(error))
             return
         if chosen == OWN_RECIPE and not recipe.operations:
             self.add_error("recipe", _("Choose at least one operation."))

@@ -15,6 +15,7 @@ from feira.shop.accounts.requests import SignedInRequest
 from feira.shop.datasets import services
 from feira.shop.datasets.ask_views import asked_in, problems_of
 from feira.shop.datasets.blobs import snapshot_store
+from feira.shop.datasets.errors import PreviewBusy
 from feira.shop.datasets.forms import DataSetForm
 from feira.shop.datasets.models import Snapshot
 from feira.shop.datasets.page_guard import found_dataset, ml_team_only
@@ -22,6 +23,7 @@ from feira.shop.datasets.previewing import Preview, PreviewPicture
 from feira.shop.datasets.recipe_words import operation_label
 
 PHOTOS, VARIANTS = 3, 5
+RETRY_AFTER_S = "5"
 
 
 @require_POST
@@ -29,8 +31,17 @@ PHOTOS, VARIANTS = 3, 5
 def preview(request: SignedInRequest) -> HttpResponse:
     """Answer with some photos that the form would choose and what its recipe makes of them."""
     form = DataSetForm(request.POST)
-    template = "datasets/_preview.html" if request.htmx else "datasets/preview.html"
-    return render(request, template, previewed(form))
+    try:
+        shown, status = previewed(form), 200
+    except PreviewBusy as error:
+        shown, status = {"problems": [("", error.message)]}, error.http_status
+    if request.htmx:
+        # A part of a page is put in its place only where the answer went well.
+        return render(request, "datasets/_preview.html", shown)
+    response = render(request, "datasets/preview.html", shown, status=status)
+    if status == 503:
+        response["Retry-After"] = RETRY_AFTER_S
+    return response
 
 
 @require_safe
@@ -51,13 +62,19 @@ def picture(_request: SignedInRequest, dataset_id: int, position: int, variant: 
 
 
 def previewed(form: DataSetForm) -> dict[str, Any]:
-    """Return what `_preview.html` shows of a form."""
+    """Return what `_preview.html` shows of a form.
+
+    Raises:
+        PreviewBusy: too many previews are being made.
+    """
     asked = asked_in(form)
     if asked is None:
         return {"problems": problems_of(form)}
     recipe = form.made_recipe() or Recipe()
     try:
         found = services.preview_recipe(recipe, asked=asked, photos=PHOTOS, variants=min(recipe.variants, VARIANTS))
+    except PreviewBusy:
+        raise
     except FeiraError as error:
         return {"problems": [("", error.message)]}
     shown = json.dumps(recipe.as_json(), indent=2, ensure_ascii=False)

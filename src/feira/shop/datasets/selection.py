@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from feira.core.datasets.records import record_key
 from feira.core.errors import EngineUnavailable
@@ -115,7 +116,7 @@ def _most_similar(listings: QuerySet[Listing], listing_id: int, *, most: int) ->
     photo = query_photo(query, Searcher(AnonymousUser()))
     looks = looks_of(query, Words(), photo, Examples())
     if looks is None:
-        raise EngineUnavailable("Nobody can say right now what this listing looks like. Try again in a moment.")
+        raise EngineUnavailable(_("Nobody can say right now what this listing looks like. Try again in a moment."))
     nearest = nearest_listings(looks, listings, is_narrow=True)[0][:most]
     return listings.filter(pk__in=[pk for pk, _score in nearest])
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -51,7 +52,24 @@ class RecipeField(serializers.JSONField):
     """A recipe of augmentation; see the reference of recipes."""
 
 
-class FiltersSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class KnownFieldsSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Refuses names that it does not know: a misspelt filter would let everything pass."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Return the checked values.
+
+        Raises:
+            ValidationError: by field; also for one that there is not.
+        """
+        unknown = sorted(str(name) for name in data if name not in self.fields) if isinstance(data, dict) else []
+        if unknown:
+            known = ", ".join(sorted(self.fields))
+            said = _("There is no such field. There are: %(known)s.") % {"known": known}
+            raise serializers.ValidationError({name[:MOST_NAME]: [said] for name in unknown[:10]})
+        return super().to_internal_value(data)  # type: ignore[no-any-return]
+
+
+class FiltersSerializer(KnownFieldsSerializer):
     """Which live listings pass."""
 
     category = serializers.CharField(required=False, allow_blank=True, max_length=400)
@@ -74,15 +92,21 @@ class FiltersSerializer(serializers.Serializer):  # type: ignore[type-arg]
     published_until = serializers.DateTimeField(required=False, allow_null=True, help_text="Not included.")
 
 
-class SplitSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class SplitSerializer(KnownFieldsSerializer):
     """How rows are divided; a listing is on one side as a whole."""
 
     by = serializers.ChoiceField(choices=SPLITS, required=False)
     ratios = RatiosField(required=False)
+    sides = serializers.ListField(
+        child=serializers.CharField(max_length=30),
+        required=False,
+        max_length=10,
+        help_text="The sides in their order; left out, they come as written in `ratios`.",
+    )
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31)
 
 
-class ImageSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class ImageSerializer(KnownFieldsSerializer):
     """How files are sized and encoded."""
 
     fit = serializers.ChoiceField(choices=_RULE["fit"].choices, required=False)  # type: ignore[union-attr]
@@ -91,7 +115,7 @@ class ImageSerializer(serializers.Serializer):  # type: ignore[type-arg]
     quality = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=100)
 
 
-class PredictionsSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class PredictionsSerializer(KnownFieldsSerializer):
     """What a model adds."""
 
     model = serializers.CharField(
@@ -103,7 +127,7 @@ class PredictionsSerializer(serializers.Serializer):  # type: ignore[type-arg]
     embeddings = serializers.BooleanField(required=False)
 
 
-class AskedSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class AskedSerializer(KnownFieldsSerializer):
     """Everything that decides what is in a data set."""
 
     filters = FiltersSerializer(required=False)

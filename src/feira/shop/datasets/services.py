@@ -108,7 +108,7 @@ def tag_snapshot(request: DatasetRequest, name: str, *, by: Account | None) -> S
     """
     plain = " ".join(name.replace("\0", "").split())
     if not 1 <= len(plain) <= MOST_TAG:
-        raise BadRequestError({"name": f"A tag has 1 to {MOST_TAG} characters."})
+        raise BadRequestError({"name": _("A tag has 1 to %(most)s characters.") % {"most": MOST_TAG}})
     tag, _is_new = SnapshotTag.objects.update_or_create(
         name=plain, defaults={"snapshot": _resolved(request), "made_by": by, "created_at": timezone.now()}
     )

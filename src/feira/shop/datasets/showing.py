@@ -1,6 +1,6 @@
 """Data sets as pages show them: states in words, steps with their pace, sums by label, part and folder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from feira.shop.datasets.asked import asked_from_json
 from feira.shop.datasets.models import DatasetRequest, Snapshot
 from feira.shop.datasets.selectors import jobs_of, progress_of
 from feira.shop.jobs.models import UNFINISHED, Job, State
@@ -146,7 +147,7 @@ def steps_of(request: DatasetRequest) -> list[ShownStep]:
     """Return the steps of a data set; one query for the items of all of them."""
     jobs = jobs_of(request)
     counts = item_counts([job.pk for job in jobs])
-    return [_step(job, counts[job.pk]) for job in jobs]
+    return [_step(job, counts[job.pk], is_left_out=is_left_out) for job, is_left_out in _with_left_out(jobs)]
 
 
 def labels_of(snapshot: Snapshot) -> list[Bar]:
@@ -156,10 +157,13 @@ def labels_of(snapshot: Snapshot) -> list[Bar]:
 
 
 def splits_of(snapshot: Snapshot) -> list[Bar]:
-    """Return the parts by the place of their first photo; nothing when it is not divided."""
+    """Return the parts in their order, those included that nothing fell to; nothing when it is not divided."""
+    split = asked_from_json(snapshot.identity["request"]).split
+    if split.by == "none":
+        return []
     rows = snapshot.rows.exclude(split="").order_by().values_list("split").annotate(count=Count("pk"))
-    order = {"train": 0, "validation": 1, "test": 2}
-    return _bars(sorted(rows, key=lambda row: (order.get(row[0], 9), row[0])))
+    counts = dict(rows)
+    return _bars((side, counts.get(side, 0)) for side in split.ratios)
 
 
 def folders_of(snapshot: Snapshot) -> list[Folder]:
@@ -201,14 +205,22 @@ def _state_text(state: str) -> str:
     return texts.get(state, state)
 
 
-def _step(job: Job, items: ItemCounts) -> ShownStep:
+def _with_left_out(jobs: list[Job]) -> Iterator[tuple[Job, bool]]:
+    """Yield each job, and whether it was never begun because one before it broke: that one has the reason."""
+    is_broken = False
+    for job in jobs:
+        yield job, is_broken and job.started_at is None
+        is_broken |= job.state in (State.FAILED, State.CANCELLED)
+
+
+def _step(job: Job, items: ItemCounts, *, is_left_out: bool) -> ShownStep:
     done, total = (items.done, items.total) if items.total else (job.progress_done, job.progress_total)
     is_running = job.state == State.RUNNING
     rate_text, left_text = _pace(job, done, total) if is_running else ("", "")
     return ShownStep(
         job_id=job.pk,
         title=_title(job.kind),
-        state_text=_job_text(job),
+        state_text=_("not begun") if is_left_out else _job_text(job),
         is_running=is_running,
         done=done,
         total=total,
@@ -217,7 +229,7 @@ def _step(job: Job, items: ItemCounts) -> ShownStep:
         attempts=job.attempts,
         rate_text=rate_text,
         left_text=left_text,
-        error=job.error if job.state == State.FAILED else "",
+        error=job.error if job.state == State.FAILED and not is_left_out else "",
         in_parts=items.total > 0,
     )
 

@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from feira.core.errors import FeiraError
 from feira.shop.accounts.requests import SignedInRequest
 from feira.shop.datasets import links, selectors
-from feira.shop.datasets.describing import identity_of, lead_of, loading_of, samples_of, split_text
+from feira.shop.datasets.describing import identity_of, lead_of, loading_of, noting_of, samples_of, split_text
 from feira.shop.datasets.models import DatasetRequest, Snapshot, SnapshotRow
 from feira.shop.datasets.page_guard import found_dataset, ml_team_only
 from feira.shop.datasets.showing import MOST_LABELS, folders_of, in_state, labels_of, row_of, splits_of, steps_of
@@ -161,18 +161,20 @@ def _detail(found: DatasetRequest) -> dict[str, Any]:
         "snapshot": snapshot,
         "identity": identity_of(found, snapshot),
         "trained": selectors.lineage_of(snapshot),
+        "noting": noting_of(found),
         "others": [row_of(each) for each in others.prefetch_related("snapshot__tags")[:MOST_OTHERS]],
     }
     if row.is_ready:
-        labels = labels_of(snapshot)
+        labels, parts = labels_of(snapshot), splits_of(snapshot)
         context |= {
             "images": snapshot.photos * int(snapshot.identity.get("images_per_photo", 1)),
             "samples": samples_of(found, snapshot),
             "labels": labels,
             "labels_shown": labels[:MOST_LABELS],
             "labels_left": len(labels) - MOST_LABELS if len(labels) > MOST_LABELS else 0,
-            "splits": splits_of(snapshot),
+            "splits": parts,
             "split_text": split_text(snapshot),
+            "is_a_part_empty": any(not part.count for part in parts),
             "files": folders_of(snapshot),
             "loading": loading_of(found, snapshot),
         }
