@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -164,6 +165,22 @@ def test_data_sets_are_found_by_number_tag_and_hash(team: Client, listings: list
     assert made.refresh().state == "pruned"
     with pytest.raises(WorkFailed):
         made.wait()
+
+
+@pytest.mark.parametrize("formats", [["folder"], ["folder", "webdataset"]])
+def test_whoever_has_only_the_files_notes_what_was_trained_from_them(
+    team: Client, listings: list[Listing], tmp_path: Path, formats: list[Any]
+) -> None:
+    made = ready(team, formats=formats)
+    folder = made.download(tmp_path / "shoes")
+    found = team.datasets.of(folder)
+    assert (found.id, found.hash) == (made.id, made.hash)
+    noted = found.note_training("shoe-model-4", note="top-1 0.93")
+    assert [(each.model, each.note) for each in noted.facts.trained] == [("shoe-model-4", "top-1 0.93")]
+    for manifest in folder.rglob("manifest.json"):
+        manifest.unlink()
+    with pytest.raises(Damaged):
+        team.datasets.of(folder)
 
 
 def test_a_data_set_is_stopped_and_goes_on(team: Client, listings: list[Listing], tmp_path: Path) -> None:

@@ -66,6 +66,19 @@ def is_whole(folder: Path, *, manifest_sha256: str) -> bool:
     return all((folder / path).is_file() and _file_digest(folder / path) == sha256 for path, sha256 in listed.items())
 
 
+def content_hash_of(folder: Path) -> str:
+    """Return the hash that names the data set in a folder, as its manifests say it.
+
+    Raises:
+        Damaged: there is no manifest, or it names none.
+    """
+    found = sorted([*folder.glob(MANIFEST), *folder.glob(f"*/{MANIFEST}")])
+    try:
+        return str(json.loads(found[0].read_bytes())["content_hash"])
+    except (IndexError, ValueError, KeyError, TypeError) as error:
+        raise Damaged([MANIFEST], str(folder)) from error
+
+
 @contextmanager
 def _readable(archive: Path) -> Iterator[None]:
     try:

@@ -118,8 +118,20 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Trained:
+    """A model that was trained from a data set."""
+
+    model: str
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DataSetFacts:
-    """A data set as it stood when it was asked about; `request` is what was asked for, in full."""
+    """A data set as it stood when it was asked about; `request` is what was asked for, in full.
+
+    Lists leave `trained` out: `refresh` asks for it.
+    """
 
     id: int
     name: str
@@ -129,6 +141,7 @@ class DataSetFacts:
     snapshot: Snapshot | None
     created_at: datetime
     delivered_at: datetime | None
+    trained: Sequence[Trained] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, Unpack
 
 import httpx
 
-from feira.client.archives import check_archive, is_whole, unpack
+from feira.client.archives import check_archive, content_hash_of, is_whole, unpack
 from feira.client.dataset_records import (
     DataSetFacts,
     DataSetFile,
@@ -27,6 +27,7 @@ from feira.client.progress import OnProgress, Progress, telling
 from feira.client.transport import Transport
 
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.3, 3.0
+LONGEST_TAG = 60
 PAGE_SIZE = 100
 ARCHIVES = (".zip", ".tar")
 
@@ -266,12 +267,21 @@ class DataSets(Part):
         """
         if isinstance(dataset, int):
             return self._dataset(self._transport.ask("GET", f"datasets/{dataset}/"))
-        found = next(self.list(tag=dataset), None)
+        found = next(self.list(tag=dataset), None) if len(dataset) <= LONGEST_TAG else None
         if found is None and len(dataset) >= 4 and set(dataset) <= set("0123456789abcdef"):
             found = next(self.list(hash=dataset), None)
         if found is None:
             raise NotFound(404, "not_found", f"There is no data set with the tag or hash {dataset!r}.")
         return found
+
+    def of(self, folder: Path | str) -> DataSet:
+        """Return the data set that a folder holds, as another program on another machine may have fetched it.
+
+        Raises:
+            Damaged: it has no manifest that names a data set.
+            NotFound: this shop has none of that name.
+        """
+        return self.get(content_hash_of(Path(folder)))
 
     def list(self, *, tag: str | None = None, hash: str | None = None) -> Iterator[DataSet]:  # noqa: A002 - its name
         """Yield data sets, the newest first; pages are read as they are needed."""
