@@ -24,6 +24,9 @@ COMMANDS = {
     "jobs": LazyCommand(
         "feira.cli.jobs", "List and watch jobs, cancel and retry them, start services.", DATA, needs_shop=True
     ),
+    "dataset": LazyCommand(
+        "feira.cli.dataset", "Ask for data sets, watch, fetch, compare and name them.", DATA, needs_shop=True
+    ),
     "migrate": LazyCommand(
         "feira.cli.migrate", "Bring database and static files up to this version.", DATA, needs_shop=True
     ),

@@ -109,7 +109,7 @@ def _kind(annotation: Any) -> str:
 def _default(param: Any) -> str:
     if param.required:
         return "required"
-    if param.is_bool_flag or param.default is None or param.default == "":
+    if param.default is None or param.default == "" or param.is_bool_flag:
         return ""
     return f"`{param.default}`"
 
