@@ -108,6 +108,9 @@ def test_photos_are_augmented_by_feira_and_by_its_rivals(folder: Path) -> None:
     for table in report["tables"].values():
         assert [row["way"] for row in table][:2] == ["Feira", "plain Pillow"]
         assert all(row["1 process, images/s"] > 0 and row["2 processes, images/s"] > 0 for row in table)
+        # Of stripes 72 levels to each side of grey, which no small picture can show.
+        assert all(row["stripes left, levels"] < 72 for row in table)
+        assert table[0]["stripes left, levels"] < 20
 
 
 @pytest.mark.system
