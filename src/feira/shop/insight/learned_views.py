@@ -129,6 +129,7 @@ def label_of(part: str) -> str:
         "bridge": _("Bridge from words to pictures"),
         "projection": _("Projection of embeddings"),
         "heads": _("Classifier heads"),
+        "taste": _("Taste"),
     }
     return names.get(part, part)
 
