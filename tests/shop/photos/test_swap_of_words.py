@@ -1,5 +1,7 @@
 """What an encoder that takes over does with words: compared on what people typed, and on what they called right."""
 
+from collections.abc import Sequence
+
 import pytest
 from django.utils import timezone
 
@@ -32,8 +34,8 @@ def listings(swapping_engine: Engine) -> dict[str, Listing]:
     return made
 
 
-def judge(listings: dict[str, Listing]) -> None:
-    for name, text in [(name, f"{said} {name}") for name in listings for said in ("a", "some", "very", "all")]:
+def judge(listings: dict[str, Listing], *, sayings: Sequence[str] = ("a", "some", "very", "all")) -> None:
+    for name, text in [(name, f"{said} {name}") for name in listings for said in sayings]:
         query = JudgedQuery.objects.create(key=text, text=text, word_count=2)
         for other, listing in listings.items():
             value = 1 if other == name else -1
@@ -59,6 +61,16 @@ def test_an_encoder_that_mistakes_what_people_judged_waits_for_a_person(listings
     assert judged["worse"]
     assert row.report["queries"] == {"sample": 3, "overlap_at_10": 1.0}, "three listings are among the best ten anyway"
     assert swap.switch().encoder_id == WRONG, "a person may still decide so"
+
+
+def test_a_few_opinions_hold_no_encoder_up(listings: dict[str, Listing]) -> None:
+    judge(listings, sayings=("a",))
+    row = candidate_after(WRONG)
+    assert row is not None
+    judged = row.report["judged"]
+    assert (judged["queries"], judged["worse"]) == (3, False)
+    assert judged["ndcg_at_10_candidate"] < judged["ndcg_at_10_live"], "what they say is told all the same"
+    assert row.state == "live"
 
 
 def test_an_encoder_that_cannot_be_asked_in_words_waits_for_a_person(

@@ -17,6 +17,7 @@ from feira.core.evaluation.metrics import ndcg_at_k
 from feira.core.recommend.neighbours import group_by_listing
 from feira.core.types import Matrix
 from feira.shop.feedback.models import JudgedQuery, Judgement, SearchLog
+from feira.shop.learning.services import LEAST_QUERIES
 from feira.shop.listings.models import ListingPhoto
 from feira.shop.listings.selectors import listing_of_photos
 from feira.shop.photos.comparison import compares, prepares
@@ -64,7 +65,8 @@ def answers_to_queries(live_id: str, candidate_id: str) -> dict[str, Any] | None
 def judged_queries(live_id: str, candidate_id: str) -> dict[str, Any] | None:
     """Compare nDCG@10 on queries of which people called listings right and wrong; ranked are the judged listings alone.
 
-    The candidate is worse when the whole 95 % interval of the paired difference is below zero.
+    The candidate is worse when the whole 95 % interval of the paired difference is below zero, over as many queries as
+    the gate asks for: the interval of a single one is a point, and anybody's thumb would decide.
     """
     opinions = _opinions()
     if not opinions:
@@ -85,7 +87,7 @@ def judged_queries(live_id: str, candidate_id: str) -> dict[str, Any] | None:
         "gain": round(compared.gain, 4),
         "low": round(compared.low, 4),
         "high": round(compared.high, 4),
-        "worse": compared.high < 0,
+        "worse": compared.queries >= LEAST_QUERIES and compared.high < 0,
     }
 
 
