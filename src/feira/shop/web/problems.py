@@ -81,9 +81,16 @@ def _from_drf(error: Exception, response: Response) -> dict[str, Any]:
         return problem(status, detail=f"Please check: {fields}.", code="invalid", errors=faults)
     if isinstance(error, Http404 | exceptions.NotFound):
         return problem(status, detail="No such thing, or you may not see it.", code="not_found")
-    if isinstance(error, PermissionDenied):
+    if isinstance(error, exceptions.NotAuthenticated):
+        detail = "Send a token as `Authorization: Bearer …`, or sign in."
+        return problem(status, detail=detail, code=error.default_code)
+    if isinstance(error, PermissionDenied) or _says_no_more_than_no(error):
         return problem(status, detail="Ask the owner or an administrator.", code="permission_denied")
     if isinstance(error, exceptions.APIException):
         codes = error.get_codes()
         return problem(status, detail=str(error.detail), code=codes if isinstance(codes, str) else error.default_code)
     return problem(status, detail=TITLES.get(status, "The request failed"), code="error")
+
+
+def _says_no_more_than_no(error: Exception) -> bool:
+    return isinstance(error, exceptions.PermissionDenied) and error.detail == exceptions.PermissionDenied.default_detail
