@@ -149,9 +149,7 @@ def test_a_card_says_what_sets_a_segment_apart_with_bars_and_pictures(
     assert "Likes Bags under €14, was here this week" in page
     assert "Segment 1 · 24 customers, 44 %" in page
     bags, lamps, sellers = answer.context["segments"]
-    assert {card["title"] for card in bags.pictures} <= {f"Photographed bag {number}" for number in range(3)} | {
-        f"Bags for {price}" for price in range(8, 24)
-    }
+    assert {card["title"] for card in bags.pictures} == {f"Photographed bag {number}" for number in range(3)}
     assert not lamps.pictures
     assert not sellers.pictures
     assert "<dt>Listings sold</dt>" in page
@@ -169,7 +167,7 @@ def test_a_listing_that_is_gone_is_not_shown_among_the_pictures(
     Listing.objects.filter(pk=shown[0]["id"]).update(state=Listing.State.ARCHIVED)
     again = browser.get(PAGE).context["segments"][0].pictures
     assert shown[0]["id"] not in [card["id"] for card in again]
-    assert len(again) == 6
+    assert len(again) == 2
 
 
 def test_the_page_costs_the_same_however_many_customers_and_segments(
@@ -311,7 +309,7 @@ def test_programs_read_segments_as_json(browser_of: SignIn, reader: Account, peo
     assert [(each["number"], each["size"]) for each in body["segments"]] == [(1, 24), (2, 18), (3, 12)]
     assert body["segments"][0]["means"]["sold"] == 0
     assert body["segments"][2]["means"]["median_price"] is None
-    assert len(body["segments"][0]["liked"]) == 6
+    assert len(body["segments"][0]["liked"]) == 3
 
 
 def test_before_the_first_run_there_are_no_segments(browser_of: SignIn, reader: Account) -> None:

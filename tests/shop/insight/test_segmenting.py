@@ -184,7 +184,8 @@ def test_planted_behaviours_are_found_again_and_told_in_words() -> None:
         "Sells, and looks around little, was here this month",
     ]
     assert {trait.name for trait in shown[2].traits} >= {"sold", "published"}
-    assert {trait.name for trait in shown[0].traits} >= {"likes", "likes_per_month"}
+    assert {trait.name for trait in shown[0].traits} >= {"likes", "account_age_days"}
+    assert not {trait.name for trait in shown[2].traits} & {"top_category_share", "categories"}
     assert all(max(trait.bar, trait.overall_bar) == 100 for each in shown for trait in each.traits)
 
 

@@ -53,9 +53,16 @@ def title_of(facts: Facts, everybody: Everybody) -> str:
 def traits_of(facts: Facts, everybody: Everybody) -> list[Trait]:
     """Return what sets a segment apart, the most notable first; perhaps nothing."""
     differences = facts["differences"]
-    notable = [figure for figure in FIGURES if abs(differences.get(figure.name) or 0) >= NOTABLE]
+    implied = _implied(facts)
+    notable = [figure for figure in FIGURES if abs(differences[figure.name]) >= NOTABLE and figure.name not in implied]
     notable.sort(key=lambda figure: -abs(differences[figure.name]))
     return [_trait(figure, facts, everybody) for figure in notable[:MOST_TRAITS]]
+
+
+def _implied(facts: Facts) -> set[str]:
+    """Return what others say already: how many likes a month, and the categories of who looks at nothing."""
+    implied = {"likes_per_month"} if abs(facts["differences"]["likes"]) >= NOTABLE else set()
+    return implied | {"top_category_share", "categories"} if _is_idle(facts["means"]) else implied
 
 
 def _trait(figure: Figure, facts: Facts, everybody: Everybody) -> Trait:
@@ -81,6 +88,8 @@ def value_text(figure: Figure, value: float | None, currency: str) -> str:
     if figure.unit == "share":
         return _("%(percent)d %%") % {"percent": round(100 * value)}
     if figure.unit == "days":
+        if value < 1:
+            return _("less than a day")
         days = round(value)
         return ngettext("%(days)s day", "%(days)s days", days) % {"days": number_format(days, force_grouping=True)}
     return number_format(value, decimal_pos=0 if value >= 100 else 1, force_grouping=True)

@@ -224,7 +224,8 @@ def _names_to_keep(ids: Numbers, found: Segments) -> dict[int, str]:
 
 
 def _most_liked(segment: Segment) -> list[int]:
-    liked = Like.objects.filter(account__in_segments__segment=segment, listing__state=Listing.State.LIVE)
+    live = Listing.objects.filter(state=Listing.State.LIVE, cover__isnull=False)
+    liked = Like.objects.filter(account__in_segments__segment=segment, listing__in=live)
     counted = liked.values("listing").annotate(count=Count("pk")).order_by("-count", "-listing")
     return list(counted.values_list("listing", flat=True)[:PICTURES_KEPT])
 

@@ -82,7 +82,9 @@ def shown_segments(segmentation: Segmentation, *, only: int | None = None) -> li
             share=segment.size / max(segmentation.customers, 1),
             is_small=_is_small(segment),
             traits=traits_of(segment.facts, everybody),
-            pictures=[cards[pk] for pk in liked.get(segment.pk, []) if pk in cards][:PICTURES_SHOWN],
+            pictures=[cards[pk] for pk in liked.get(segment.pk, []) if pk in cards and cards[pk]["photo"]][
+                :PICTURES_SHOWN
+            ],
         )
         for segment in segments
         for described in [title_of(segment.facts, everybody)]
