@@ -63,7 +63,8 @@ class Hub:
     def add(self, name: str, files: dict[str, bytes], *, licence: str = "apache-2.0") -> str:
         """Add a commit to a repository, make it `main`, and return it."""
         told = hashlib.sha1(repr(sorted(files.items())).encode(), usedforsecurity=False).hexdigest()
-        self.repositories.setdefault(name, {}).update({told: files, "main": files})
+        held = dict(files)  # a test may change what the hub holds, and must not change what others put there
+        self.repositories.setdefault(name, {}).update({told: held, "main": held})
         self.licences[name] = licence
         return told
 
