@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from feira.core.errors import EngineUnavailable
 from feira.shop.accounts.models import Account
-from feira.shop.feed import services, taste
+from feira.shop.feed import drift_jobs, services, taste  # noqa: F401 - the jobs of drift, by being there
 from feira.shop.feed.finding_taste import PART, find_tastes
 from feira.shop.feed.selectors import listings_gone_with
 from feira.shop.feed.signs import people_with_taste
