@@ -171,6 +171,26 @@ def test_hearts_are_set_and_cleared(shop: Client, guest: Client, shoes: str) -> 
         guest.listings.like(listing.id)
 
 
+def test_what_one_likes_recommends_says_why_and_is_forgotten(
+    shop: Client, guest: Client, shoes: str, work_done: Callable[[], None]
+) -> None:
+    others = [make_listing(title=f"Other {number}", colour=(180, 60 + number, 40)) for number in range(2)]
+    work_done()
+    shop.listings.like(others[0].pk)
+    work_done()
+    (found,) = shop.listings.recommended()
+    assert found.id == others[1].pk
+    assert found.because is not None
+    assert (found.because.title, found.because.sign) == ("Other 0", "liked")
+    assert (shop.taste.get().interests, shop.taste.get().recommended) == (1, 1)
+    shop.taste.forget()
+    assert shop.listings.recommended() == ()
+    assert shop.taste.want(False).is_wanted is False
+    for ask in (guest.taste.get, guest.taste.forget, guest.listings.recommended):
+        with pytest.raises(NotSignedIn):
+            ask()
+
+
 def test_words_photos_and_likenesses_find_listings(
     shop: Client, guest: Client, shoes: str, work_done: Callable[[], None]
 ) -> None:

@@ -30,10 +30,24 @@ from feira.client.errors import (
 )
 from feira.client.jobs import Job, JobItem, JobLine
 from feira.client.progress import Progress
-from feira.client.records import Card, Category, Listing, Me, OwnPhoto, Photo, Relaxed, Result, Token
+from feira.client.records import (
+    Because,
+    Card,
+    Category,
+    Listing,
+    Me,
+    OwnPhoto,
+    Photo,
+    Recommended,
+    Relaxed,
+    Result,
+    Taste,
+    Token,
+)
 from feira.client.shop import Client, SearchResults
 
 __all__ = [
+    "Because",
     "Busy",
     "Card",
     "Category",
@@ -61,9 +75,11 @@ __all__ = [
     "OwnPhoto",
     "Photo",
     "Progress",
+    "Recommended",
     "Relaxed",
     "Result",
     "SearchResults",
+    "Taste",
     "Token",
     "Unreachable",
     "WorkFailed",

@@ -191,6 +191,34 @@ class Result(Card):
 
 
 @dataclass(frozen=True, slots=True)
+class Because:
+    """The listing that explains a recommendation; `sign` is "liked" or "opened", what one did with it."""
+
+    id: int
+    url: Url
+    title: str
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended(Card):
+    """A listing that is recommended; no reason when the listing that explains it is not shown any more."""
+
+    because: Because | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What the shop knows of one's taste; see the API's schema for each."""
+
+    is_wanted: bool
+    interests: int
+    recommended: int
+    updated_at: datetime | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Relaxed:
     """What of a query was passed over because nothing answers all of it."""
 

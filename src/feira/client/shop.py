@@ -18,8 +18,10 @@ from feira.client.records import (
     Listing,
     Me,
     OwnPhoto,
+    Recommended,
     Result,
     SearchPage,
+    Taste,
     Token,
 )
 from feira.client.transport import Transport, new_key
@@ -175,6 +177,11 @@ class Listings(_Cards):
         """Yield what one likes, the last liked first."""
         return self._cards("me/likes/", {})
 
+    def recommended(self, *, count: int = 24) -> tuple[Recommended, ...]:
+        """Return what is recommended to oneself by what one liked and opened, each with its reason; at most 24."""
+        body = self._transport.ask("GET", "me/recommendations/", query={"count": count})
+        return self._read_all(Recommended, body)
+
     def _listing(self, method: str, path: str, **content: Any) -> Listing:
         return self._read(Listing, self._transport.ask(method, path, **content))
 
@@ -220,6 +227,22 @@ class Tokens(Part):
         self._transport.ask("DELETE", f"me/tokens/{token_id}/")
 
 
+class OwnTaste(Part):
+    """What the shop knows of one's taste, and what one says about that."""
+
+    def get(self) -> Taste:
+        """Return what is known."""
+        return self._read(Taste, self._transport.ask("GET", "me/taste/"))
+
+    def want(self, is_wanted: bool) -> Taste:
+        """Have one's taste followed, or no longer; then nothing of it is kept."""
+        return self._read(Taste, self._transport.ask("PATCH", "me/taste/", json={"is_wanted": is_wanted}))
+
+    def forget(self) -> None:
+        """Have it forgotten; what one likes from now on builds it anew."""
+        self._transport.ask("DELETE", "me/taste/")
+
+
 class SearchResults(Part):
     """What a search found: its first page is there, further ones are read as they are iterated over.
 
@@ -262,6 +285,7 @@ class Client(Part):
         self.listings = Listings(self._transport)
         self.photos = Photos(self._transport)
         self.tokens = Tokens(self._transport)
+        self.taste = OwnTaste(self._transport)
         self.datasets = DataSets(self._transport)
         self.jobs = Jobs(self._transport)
 
