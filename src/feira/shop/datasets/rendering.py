@@ -143,8 +143,8 @@ def _written(store: SnapshotStore, rendered: Rendered) -> dict[str, Any]:
 class _Notes:
     """Notes parts that are made, several in one transaction when they are made quickly.
 
-    A note costs as much as half a photo, and parts may be small. Whoever is killed has lost the parts that were under
-    way and those of the last `NOTE_EVERY_S`.
+    A note is half a dozen statements, and a part may be eight small photos. Whoever is killed has lost the parts that
+    were under way and those of the last `NOTE_EVERY_S`.
     """
 
     def __init__(self, job: RunningJob) -> None:
