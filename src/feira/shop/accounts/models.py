@@ -8,7 +8,6 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 
 
 class AccountManager(BaseUserManager["Account"]):
@@ -40,9 +39,9 @@ class Account(AbstractBaseUser, PermissionsMixin):
         and so need not look for what is not there.
         """
 
-        NONE = "none", _lazy("Nothing so far")
-        KEPT = "kept", _lazy("Kept")
-        OFF = "off", _lazy("Not wanted")
+        NONE = "none", "Nothing so far"
+        KEPT = "kept", "Kept"
+        OFF = "off", "Not wanted"
 
     email = models.EmailField("email address", max_length=254)
     display_name = models.CharField("name shown to others", max_length=60, blank=True)
