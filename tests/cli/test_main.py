@@ -2,6 +2,7 @@
 
 import importlib
 import resource
+import socket
 import subprocess
 import sys
 
@@ -90,6 +91,43 @@ def test_a_wrong_setting_is_one_line_that_names_it(feira: Call) -> None:
     said = feira("user", "list", FEIRA_WEB_WORKERS="none")
     assert said.code == 2
     assert "FEIRA_WEB_WORKERS" in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FEIRA_DATABASE_URL", "mongo://shop"),
+        ("FEIRA_DATABASE_URL", "nonsense"),
+        ("FEIRA_BROKER_URL", "kafka://shop"),
+        ("FEIRA_BROKER_URL", "nonsense"),
+    ],
+)
+def test_an_address_of_an_unknown_kind_is_one_line_that_says_which_are_known(
+    feira: Call, name: str, value: str
+) -> None:
+    said = feira("worker", **{name: value})
+    assert said.code == 2
+    assert said.err.startswith(f"feira: {name} must start with ")
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_database_without_tables_says_to_migrate(feira: Call) -> None:
+    said = feira("jobs", "list")
+    assert said.code == 1
+    assert said.err.startswith("feira: The database cannot be used: no such table")
+    assert "feira migrate" in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_database_that_does_not_answer_is_one_line(feira: Call) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        said = feira("jobs", "list", FEIRA_DATABASE_URL=f"postgres://u:word@127.0.0.1:{port}/shop")
+    assert said.code == 1
+    assert said.err.startswith("feira: The database cannot be used: ")
+    assert "word" not in said.err
     assert len(said.err.splitlines()) == 1
 
 

@@ -31,6 +31,14 @@ def test_a_second_start_on_the_same_data_is_refused_in_one_line(feira: Call, tmp
     assert str(tmp_path / "data") in said.err
 
 
+def test_a_data_folder_that_cannot_be_written_to_is_one_line(feira: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    said = feira("up", "--port", free_ports(1)[0], "--data", tmp_path / "file")
+    assert said.code == 2
+    assert said.err.startswith(f"feira: The data folder {tmp_path / 'file'} cannot be written to")
+    assert len(said.err.splitlines()) == 1
+
+
 def test_an_address_of_another_machine_cannot_be_listened_on() -> None:
     with pytest.raises(Misused, match=r"192\.0\.2\.1 is not an address of this machine"):
         refuse_taken_port("192.0.2.1", 8000)

@@ -38,7 +38,16 @@ def exit_code_of(command: Callable[[], object]) -> int:
         if isinstance(error, FeiraError):
             say(f"feira: {error.message}")
             return MISUSED if isinstance(error, Misused | Misconfigured) else REFUSED
-        reason = " ".join(str(error).split()) or "no message"
-        say(f"feira: stopped by {type(error).__name__}: {reason}. Run again with FEIRA_DEBUG=1 to see where.")
+        say(f"feira: {_told(error)}")
         return REFUSED
     return DONE
+
+
+def _told(error: Exception) -> str:
+    reason = " ".join(str(error).split()) or "no message"
+    # By name: most commands never load Django.
+    if type(error).__module__ != "django.db.utils":
+        return f"stopped by {type(error).__name__}: {reason}. Run again with FEIRA_DEBUG=1 to see where."
+    if any(lack in reason for lack in ("no such table", "no such column", "does not exist")):
+        return f"The database cannot be used: {reason}. Run `feira migrate` first if this shop is new or was upgraded."
+    return f"The database cannot be used: {reason}. `feira doctor` tells more; FEIRA_DEBUG=1 shows where."

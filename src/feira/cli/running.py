@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TextIO
 
-from feira.core.errors import Refused
+from feira.core.errors import Misconfigured, Refused
 
 STATE_NAME = "up.json"
 LOCK_NAME = "up.lock"
@@ -68,10 +69,10 @@ def only_one(data_dir: Path) -> Iterator[int]:
     """Hold the data folder's lock; yields its file descriptor, which may be handed to a process that keeps it longer.
 
     Raises:
+        Misconfigured: nothing can be written into this folder.
         Refused: another supervisor runs on this data folder, or its processes are still being stopped.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / LOCK_NAME).open("a") as file:
+    with _lock_file(data_dir) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -81,3 +82,12 @@ def only_one(data_dir: Path) -> Iterator[int]:
                 f"Feira runs on {data_dir} already, {where}. Stop that one first, or choose another folder with --data."
             ) from error
         yield file.fileno()
+
+
+def _lock_file(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / LOCK_NAME).open("a", encoding="utf-8")
+    except OSError as error:
+        reason = f"{data_dir} cannot be written to ({error.strerror}). Choose another folder with --data."
+        raise Misconfigured(f"The data folder {reason}") from error

@@ -1,5 +1,6 @@
 """A database address as Django wants to read it."""
 
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -19,7 +20,7 @@ def database_config(url: str) -> dict[str, Any]:
     under three writers, with these none did (measured, see docs/adr/0002).
 
     Raises:
-        Misconfigured: the scheme is neither `sqlite` nor `postgres`.
+        Misconfigured: the scheme is neither `sqlite` nor `postgres`, or PostgreSQL's driver is missing.
     """
     if path := sqlite_path(url):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +33,8 @@ def database_config(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql"):
         raise Misconfigured("FEIRA_DATABASE_URL must start with sqlite:/// or postgres://.")
+    if find_spec("psycopg") is None:
+        raise Misconfigured("FEIRA_DATABASE_URL names PostgreSQL, whose driver is missing. Install feira[postgres].")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),

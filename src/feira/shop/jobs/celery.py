@@ -4,11 +4,13 @@ Celery carries numbers of jobs and nothing else. What is to be done, how it went
 ledger, so no result backend, no retries, no priorities and no schedules of Celery are used.
 """
 
+from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
 from kombu import Exchange, Queue
 
+from feira.core.errors import Misconfigured
 from feira.settings import Settings, load_settings, sqlite_path
 from feira.shop.jobs.registry import QUEUES, SHORTEST_FIRST
 
@@ -23,7 +25,11 @@ PUBLISH_TRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "i
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:
-    """Return Celery's configuration for these settings."""
+    """Return Celery's configuration for these settings.
+
+    Raises:
+        Misconfigured: the broker is of a kind that we do not speak to, or its client is missing.
+    """
     url = settings.resolved_broker_url()
     path = sqlite_path(url)
     if path is not None:
@@ -33,8 +39,12 @@ def celery_config(settings: Settings) -> dict[str, Any]:
             "broker_transport_options": {**PUBLISH_TRIES, "path": str(path), "queue_order": SHORTEST_FIRST},
         }
     elif url.startswith(("redis:", "rediss:")):
+        if find_spec("redis") is None:
+            raise Misconfigured("FEIRA_BROKER_URL names Redis, whose client is missing. Install feira[redis].")
         options = {**PUBLISH_TRIES, "visibility_timeout": REDIS_REDELIVERY_S}
         broker = {"broker_url": url, "broker_transport_options": options}
+    elif not url.startswith(("amqp:", "amqps:")):
+        raise Misconfigured("FEIRA_BROKER_URL must start with redis://, rediss://, amqp:// or amqps://, or be empty.")
     else:
         broker = {"broker_url": url, "broker_transport_options": PUBLISH_TRIES}
     return {
