@@ -1,7 +1,6 @@
-"""Where inverted lists have their middles, which list a photo belongs to, and how many lists a query must look into."""
+"""Where inverted lists have their middles, and which list a photo belongs to."""
 
 import math
-from dataclasses import dataclass
 
 import faiss
 import numpy as np
@@ -36,7 +35,7 @@ class Centroids:
     def __init__(self, coding: ByteCoding, grid: NDArray[np.int16]) -> None:
         self.grid = grid
         self._whole = np.ascontiguousarray(grid, dtype=np.float32)
-        # Queries are no codes: faiss orders the lists for them.
+        # Queries are no codes: faiss compares them, on the caller's thread where a matrix product would start its own.
         self._flat = faiss.IndexFlatIP(coding.width)
         self._flat.add(self._whole * np.float32(2 * coding.limit / 255))
 
@@ -54,10 +53,13 @@ class Centroids:
             nearness[part] = products.max(axis=1)
         return numbers, nearness
 
-    def nearest(self, turned: Matrix, probes: int) -> NDArray[np.int64]:
-        """Return the numbers of the lists to look into first, shape (n, probes), nearest first."""
-        _scores, numbers = self._flat.search(turned, min(probes, len(self)))
-        return np.asarray(numbers, dtype=np.int64)
+    def by_nearness(self, turned: Matrix) -> tuple[Matrix, NDArray[np.int64]]:
+        """Return each query's inner products with all middles, nearest first, and the lists' numbers in that order.
+
+        Both have shape (n, lists).
+        """
+        nearness, numbers = self._flat.search(turned, len(self))
+        return nearness, numbers
 
 
 def train_centroids(coding: ByteCoding, sample: Codes, count: int) -> Centroids:
@@ -91,42 +93,6 @@ def sample_of(ids: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 def training_size(count: int) -> int:
     """Return how many photos are enough to place `count` lists."""
     return count * _PER_LIST
-
-
-@dataclass(frozen=True)
-class Probes:
-    """How many lists hold the nearest photos, measured on this catalogue.
-
-    Attributes:
-        depths: how many of the nearest photos are wanted, ascending.
-        counts: lists to look into so that on average the target share of them is found.
-    """
-
-    depths: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-    def for_depth(self, depth: float) -> int | None:
-        """Return the number of lists for the nearest `depth` photos, or None when that was not measured so deep."""
-        if not len(self.depths) or depth > self.depths[-1]:
-            return None
-        # Both grow like powers: a straight line between logarithms.
-        return int(np.ceil(np.exp(np.interp(np.log(depth), np.log(self.depths), np.log(self.counts)))))
-
-    @classmethod
-    def measured(cls, ranks: NDArray[np.int64], *, lists: int, target: float) -> "Probes":
-        """Learn from queries whose true neighbours are known.
-
-        Args:
-            ranks: shape (queries, depth): in which place each true neighbour's list came for the query, from 0, the
-                nearest neighbour first.
-            target: share of the neighbours to be found.
-        """
-        depth = ranks.shape[1]
-        depths = [each for each in (10, 30, 100, 300, 1000, 3000, 10_000) if each < depth] + [depth]
-        # The place below which the target share of all these neighbours lies.
-        counts = [int(np.quantile(ranks[:, :each], target, method="higher")) + 1 for each in depths]
-        monotonous = np.maximum.accumulate(np.minimum(counts, lists))
-        return cls(np.array(depths, dtype=np.int64), monotonous.astype(np.int64))
 
 
 def _centred(codes: Codes) -> Matrix:

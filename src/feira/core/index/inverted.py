@@ -1,6 +1,6 @@
 """The shop's index beyond some 200,000 photos: the same codes in lists, of which a query looks into the nearest."""
 
-from collections import OrderedDict
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feira.core.errors import SnapshotCorrupt
-from feira.core.index.base import ROWS_AT_ONCE, CodedIndex, Extras, Ids, Places, sorted_hits
-from feira.core.index.centroids import Centroids, Probes, lists_for, sample_of, train_centroids, training_size
+from feira.core.index.base import ROWS_AT_ONCE, CodedIndex, Extras, Ids, Places
+from feira.core.index.centroids import Centroids, lists_for, sample_of, train_centroids, training_size
 from feira.core.index.coding import ByteCoding, Codes
 from feira.core.index.lists import CodeLists
+from feira.core.index.margins import Margins, Sought
 from feira.core.index.scalar import SPARE
 from feira.core.index.threads import use_threads_for
 from feira.core.learning.pca import Projection
@@ -21,30 +22,37 @@ from feira.core.types import Hit, Matrix
 
 # Up to so many photos are compared one by one, whatever the lists say.
 EXACT_BELOW = 20_000
-# Share of the true nearest that the lists looked into hold, on average.
-TARGET = 0.98
+# Share of the true nearest that the lists looked into hold on average, with 95 % confidence, for every kind of query.
+TARGET = 0.97
+# How many photos are added up to make a query of each kind: a photo, half way between two, the middle of four.
+BLENDS = (1, 2, 4)
 # A bitmap over photo ids longer than this is left to a hash set; ids up to 268 million fit.
 _LONGEST_BITMAP = 2**25
 _MEASURED_QUERIES, _MEASURED_DEPTH = 128, 10_000
-_COUNTS_KEPT = 32
-# A filter is unrelated to the query's neighbourhood as long as that holds this share of what it would by chance.
-_FAIR = 0.9
+# Queries that go deep together: each takes some 100 kB for 10,000 photos.
+_ASKED_AT_ONCE = 16
+# A filtered search goes so deep that `k` and this many square roots of `k` are expected to pass, which suffices
+# 19 of 20 times.
+_LUCK = 2.0
+# How much deeper it goes when that did not suffice.
+_DEEPER = 4
 
 
 class InvertedIndex(CodedIndex):
-    """Looks into as many lists as were measured to hold the nearest photos, and into more until `k` are found.
+    """Looks into the lists that are nearly as near as the nearest, by a margin that was measured to be wide enough.
 
-    Codes, checksums and answers to small filters are those of `ScalarIndex`. How many lists a query needs is measured
-    when they are placed, with photos and what lies between two photos as queries: for the k nearest of the whole
-    catalogue, and for deeper ranks, because among photos of which a tenth passes a filter the k nearest are about the
-    10·k nearest of all. A filter that passes few photos near the query makes it look everywhere. Up to `exact_below`
-    photos (all, or those that pass) are compared exactly, by looking into every list that holds one.
+    Codes, checksums and answers to small filters are those of `ScalarIndex`. The margin is measured when lists are
+    placed, with photos and what lies between two and four photos as queries: for the k nearest of the whole catalogue,
+    and for deeper ranks. Where a tenth of the photos passes a filter, the k nearest that pass are among about the 10·k
+    nearest of all: so many are found, and those that pass are kept. While these are fewer than `k`, it goes deeper, and
+    at last looks everywhere. Up to `exact_below` photos (all, or those that pass) are compared exactly, by looking into
+    every list that holds one.
 
     An empty one has a single list; `retrained` makes a better one of any index.
     """
 
     kind = "inverted"
-    extra_files = ("centroids", "lists", "probe_depths", "probe_counts", "trained")
+    extra_files = ("centroids", "lists", "margin_depths", "margins", "trained")
 
     def __init__(
         self,
@@ -57,13 +65,12 @@ class InvertedIndex(CodedIndex):
         self._bytes = ByteCoding(dim, projection)
         super().__init__(self._bytes)
         self._exact_below = exact_below
-        self._passing_counts: OrderedDict[bytes, NDArray[np.int64]] = OrderedDict()
         self._settle(np.zeros((1, self._bytes.width), dtype=np.int16) if grid is None else grid)
 
     def _settle(self, grid: NDArray[np.int16]) -> None:
         self._centroids = Centroids(self._bytes, grid)
         self._lists = CodeLists(self._bytes, len(grid))
-        self._probes = Probes(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        self._margins = Margins.unknown()
         self._trained_on, self._trained_nearness = 0, 0.0
         self._changes, self._newcomers, self._newcomers_nearness = 0, 0, 0.0
         self._measured_recall = 1.0
@@ -103,7 +110,7 @@ class InvertedIndex(CodedIndex):
         made._trained_on, made._changes, made._newcomers, made._newcomers_nearness = len(made), 0, 0, 0.0
         made._measure(go_on)
         if go_on():
-            made._measured_recall = made.recall(queries=_MEASURED_QUERIES // 2)
+            made._measured_recall = made.recall()
         return made
 
     def is_stale(self) -> bool:
@@ -120,51 +127,68 @@ class InvertedIndex(CodedIndex):
 
     @property
     def measured_recall(self) -> float:
-        """The share of the true ten nearest that was found when the lists were placed."""
+        """What `recall` said when the lists were placed."""
         return self._measured_recall
 
-    def recall(self, *, k: int = 10, queries: int = 50) -> float:
-        """Return the share of the true `k` nearest that a search finds for photos, and for what lies between two."""
-        sample = sample_of(self.id_array(), queries)
-        if not len(sample):
-            return 1.0
-        photos = self.vectors(sample)
-        rows = np.concatenate([photos, photos + np.roll(photos, 1, axis=0)])
+    def recall(self, *, k: int = 10, queries: int = 64) -> float:
+        """Return the share of the true `k` nearest that a search finds, for the kind of query that loses most.
+
+        Kinds are photos, what lies half way between two, and the middle of four; those that a query is made of do not
+        count. None of them is among those that the margin was measured with, as long as there are others. The true
+        nearest are those of the scan of the same codes: what a code loses against its row is not in this.
+        """
+        shares: list[list[float]] = [[] for _ in BLENDS]
         with self._lock.reading():
-            turned = self._bytes.turn_queries(rows)
-            use_threads_for(len(turned))
-            every = self._everywhere(len(turned))
-            _scores, truth = self._lists.scan(turned, every, min(k, len(self)))
-            found = self._search(rows, min(k, len(self)), None)
-        shares = [
-            len({hit.photo_id for hit in hits} & set(true.tolist())) / len(true)
-            for hits, true in zip(found, truth, strict=True)
-        ]
-        return float(np.mean(shares))
+            sample = sample_of(self._lists.ids(), _MEASURED_QUERIES + queries)[-queries:]
+            use_threads_for(_ASKED_AT_ONCE)
+            for start in range(0, len(sample), _ASKED_AT_ONCE):
+                for kind, (turned, own) in enumerate(self._blends(sample[start : start + _ASKED_AT_ONCE])):
+                    fetch, planned = min(k + own.shape[1], len(self)), self._planned(turned, k)
+                    _scores, true = self._lists.scan(turned, self._everywhere(len(turned)), fetch)
+                    _scores, found = self._lists.scan(turned, planned, fetch)
+                    for wanted, seen, unwanted in zip(true.tolist(), found.tolist(), own.tolist(), strict=True):
+                        right = [photo_id for photo_id in wanted if photo_id not in unwanted][:k]
+                        if right:
+                            shares[kind].append(len(set(right) & set(seen)) / len(right))
+        return min((float(np.mean(each)) for each in shares if each), default=1.0)
 
     def _measure(self, go_on: Callable[[], bool]) -> None:
-        """Learn how many lists hold the nearest photos, with photos of the catalogue, and what lies between two, as
-        queries: words, and "like this, but …", ask between photos, where lists part neighbours more often."""
-        ids = sample_of(self._lists.ids(), _MEASURED_QUERIES)
-        use_threads_for(len(ids))
+        """Learn how far a query must look, with photos of the catalogue, and what lies between some, as queries.
+
+        Queries are seldom stored photos: a visitor's photo lies among them, words, "like this, but …" and what somebody
+        likes lie between them, where lists part neighbours more often.
+        """
+        sample = sample_of(self._lists.ids(), _MEASURED_QUERIES)
+        use_threads_for(len(sample))
         depth = min(_MEASURED_DEPTH, len(self) // 20)
         if depth < 1:
             return
-        ranks = []
-        for start in range(0, len(ids), 16):
+        nearness: list[list[Matrix]] = [[] for _ in BLENDS]
+        found_in: list[list[Matrix]] = [[] for _ in BLENDS]
+        for start in range(0, len(sample), _ASKED_AT_ONCE):
             if not go_on():
                 return
-            photos = self._bytes.decode_turned(self._lists.codes_of(ids[start : start + 16]))
-            turned = np.concatenate([photos, photos + np.roll(photos, 1, axis=0)])
-            _scores, found = self._lists.scan(turned, self._everywhere(len(turned)), depth + 1)
-            order = self._centroids.nearest(turned, len(self._centroids))
-            place = np.empty_like(order)
-            np.put_along_axis(place, order, np.arange(order.shape[1])[None], axis=1)
-            neighbours = self._lists.list_of(found[:, 1:].ravel()).reshape(
-                len(found), -1
-            )  # a photo itself is the first
-            ranks.append(np.take_along_axis(place, neighbours, axis=1))
-        self._probes = Probes.measured(np.concatenate(ranks), lists=len(self._centroids), target=TARGET)
+            for kind, (turned, own) in enumerate(self._blends(sample[start : start + _ASKED_AT_ONCE])):
+                _scores, found = self._lists.scan(turned, self._everywhere(len(turned)), depth + own.shape[1])
+                # What a query is made of would be found too easily: it goes to the end, which is cut off.
+                is_own = (found[:, :, None] == own[:, None]).any(axis=2)
+                found = np.take_along_axis(found, np.argsort(is_own, axis=1, kind="stable"), axis=1)[:, :depth]
+                numbers = self._lists.list_of(found.ravel()).reshape(found.shape)
+                products, order = self._centroids.by_nearness(turned)
+                products /= _lengths(turned)
+                nearness[kind].append(products)
+                places = np.argsort(order, axis=1)  # of each list
+                found_in[kind].append(np.take_along_axis(products, np.take_along_axis(places, numbers, 1), 1))
+        kinds = [
+            Sought(np.concatenate(near), np.concatenate(found)) for near, found in zip(nearness, found_in, strict=True)
+        ]
+        self._margins = Margins.measured(kinds, photos=len(self), target=TARGET)
+
+    def _blends(self, ids: Ids) -> list[tuple[Matrix, Ids]]:
+        """Return turned queries of each kind, one for each photo, and the photos that it is made of, shape (n, …)."""
+        photos = self._bytes.decode_turned(self._lists.codes_of(ids))
+        turns = np.arange(len(ids))[:, None] - np.arange(max(BLENDS))
+        return [(photos[turns[:, :many]].sum(axis=1), ids[turns[:, :many]]) for many in BLENDS]
 
     # The hooks of `CodedIndex`.
 
@@ -206,8 +230,8 @@ class InvertedIndex(CodedIndex):
         return {
             "centroids": self._centroids.grid,
             "lists": self._lists.list_of(ids).astype(np.int32),
-            "probe_depths": self._probes.depths,
-            "probe_counts": self._probes.counts,
+            "margin_depths": self._margins.depths,
+            "margins": self._margins.widths,
             "trained": np.array(
                 [
                     self._trained_on,
@@ -230,7 +254,7 @@ class InvertedIndex(CodedIndex):
         for start in range(0, len(ids), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             self._lists.append(ids[part], np.ascontiguousarray(codes[part]), numbers[part])
-        self._probes = Probes(extras["probe_depths"], extras["probe_counts"])
+        self._margins = Margins(extras["margin_depths"], extras["margins"])
         if extras["trained"].shape != (6,):
             raise SnapshotCorrupt("The lists of the stored index say nothing of their training; delete it to rebuild.")
         trained_on, self._trained_nearness, changes, newcomers, *measured = extras["trained"].tolist()
@@ -248,72 +272,81 @@ class InvertedIndex(CodedIndex):
             touched = np.unique(numbers[numbers >= 0])
             most = int((numbers >= 0).sum())
             if most == 0:
-                return [[] for _ in queries]
-            probed = np.broadcast_to(touched, (len(queries), len(touched)))
-            return self._scanned(turned, probed, min(k, most), most=most, selector=_selector(among))
-        if len(self) <= self._exact_below:
-            return self._through_all(turned, k, among)
-        return self._through_nearest(turned, k, among)
-
-    def _through_nearest(self, turned: Matrix, k: int, among: PhotoSet | None) -> list[list[Hit]]:
-        """Look into the lists that the plan says, then into twice as many until every query has its `k`."""
-        selector = None if among is None else _selector(among)
-        probes = self._planned(turned, k, among)
-        while probes < len(self._centroids):
-            numbers = self._centroids.nearest(turned, probes)
-            found = self._scanned(turned, numbers, k, most=len(self), selector=selector)
-            if all(len(hits) == k for hits in found):
-                return found
-            probes *= 2
-        return self._through_all(turned, k, among)
-
-    def _planned(self, turned: Matrix, k: int, among: PhotoSet | None) -> int:
-        """Return how many lists all of these queries look into."""
-        lists, passing = len(self._centroids), len(self) if among is None else max(min(len(among), len(self)), 1)
-        probes = self._probes.for_depth(k * len(self) / passing)
-        if probes is None:
-            return lists
+                return [[] for _ in turned]
+            probed = np.broadcast_to(touched, (len(turned), len(touched)))
+            return _as_hits(self._scanned(turned, probed, min(k, most), most=most, selector=_selector(among)))
         if among is None:
-            return probes
-        # Where the filter has left the neighbourhood of a query empty, the nearest that pass lie too far away for the
-        # order of the lists to mean much: nothing but looking everywhere is as good as what was measured.
-        counts = self._counts_by_list(among)
-        compared = counts[self._centroids.nearest(turned, probes)].sum(axis=1)
-        return probes if (compared >= _FAIR * probes / lists * counts.sum()).all() else lists
+            return _as_hits(self._scanned(turned, self._planned(turned, k), k, most=len(self)))
+        parts = (turned[start : start + _ASKED_AT_ONCE] for start in range(0, len(turned), _ASKED_AT_ONCE))
+        return [hits for part in parts for hits in self._among(part, k, among)]
 
-    def _counts_by_list(self, among: PhotoSet) -> NDArray[np.int64]:
-        """Return how many passing photos each list holds; remembered, and a little old does no harm to a plan."""
-        counts = self._passing_counts.get(among.digest)
-        if counts is None:
-            numbers = self._lists.list_of(among.ids())
-            counts = np.bincount(numbers[numbers >= 0], minlength=len(self._centroids))
-            self._passing_counts[among.digest] = counts
-            while len(self._passing_counts) > _COUNTS_KEPT:
-                self._passing_counts.popitem(last=False)
-        return counts
+    def _among(self, turned: Matrix, k: int, among: PhotoSet) -> list[list[Hit]]:
+        """Look for as many as should hold `k` that pass, deeper for each query that found fewer, at last everywhere."""
+        answers: list[list[Hit]] = [[] for _ in turned]
+        pending = np.arange(len(turned))
+        depth = math.ceil((k + _LUCK * math.sqrt(k)) * max(1.0, len(self) / len(among)))
+        deepest = min(self._margins.deepest, len(self)) if len(self) > self._exact_below else 0
+        while len(pending) and depth <= deepest:
+            found = self._scanned(turned[pending], self._planned(turned[pending], depth), depth, most=len(self))
+            for place, (ids, scores) in zip(pending.tolist(), found, strict=True):
+                passed = among.mask(ids)
+                answers[place] = _hits(ids[passed][:k], scores[passed][:k])
+            pending = np.array([place for place in pending.tolist() if len(answers[place]) < k], dtype=np.int64)
+            depth *= _DEEPER
+        if len(pending):
+            everywhere = self._everywhere(len(pending))
+            rest = self._scanned(turned[pending], everywhere, k, most=len(self), selector=_selector(among))
+            for place, hits in zip(pending.tolist(), _as_hits(rest), strict=True):
+                answers[place] = hits
+        return answers
 
-    def _through_all(self, turned: Matrix, k: int, among: PhotoSet | None) -> list[list[Hit]]:
-        """Compare everything that passes."""
-        selector = None if among is None else _selector(among)
-        return self._scanned(turned, self._everywhere(len(turned)), k, most=len(self), selector=selector)
+    def _planned(self, turned: Matrix, depth: int) -> NDArray[np.int64]:
+        """Return the numbers of the lists that each query looks into, nearest first, filled up with −1."""
+        nearness, numbers = self._centroids.by_nearness(turned)
+        nearness /= _lengths(turned)
+        least = self._margins.least_nearness(nearness, depth, photos=len(self))
+        if least is None or len(self) <= self._exact_below:
+            return numbers
+        planned = nearness >= least
+        # Never fewer lists than hold so many photos, or an answer would be short.
+        planned |= np.cumsum(self._lists.sizes[numbers], axis=1) - self._lists.sizes[numbers] < depth
+        return np.where(planned, numbers, -1)[:, : int(planned.sum(axis=1).max())]
 
     def _everywhere(self, queries: int) -> NDArray[np.int64]:
         return np.broadcast_to(np.arange(len(self._centroids)), (queries, len(self._centroids)))
 
     def _scanned(
-        self, turned: Matrix, numbers: NDArray[np.int64], k: int, *, most: int, selector: Any
-    ) -> list[list[Hit]]:
-        """Return up to `k` hits per query from these lists, fewer when they hold fewer."""
+        self, turned: Matrix, numbers: NDArray[np.int64], k: int, *, most: int, selector: Any = None
+    ) -> list[tuple[Ids, Matrix]]:
+        """Return up to `k` ids and scores per query from these lists, best first, fewer when they hold fewer."""
         fetch = min(most, k + SPARE)
         while True:
             scores, ids = self._lists.scan(turned, numbers, fetch, selector=selector)
             # faiss cuts ties as they come; look further until the last place is worse than the k-th, or empty.
             cut = (ids[:, -1] >= 0) & (scores[:, k - 1] == scores[:, -1])
             if fetch == most or not cut.any():
-                return [
-                    sorted_hits(row[row != -1], found[row != -1], k) for found, row in zip(scores, ids, strict=True)
-                ]
+                return [_best(row[row != -1], found[row != -1], k) for found, row in zip(scores, ids, strict=True)]
             fetch = min(most, 4 * fetch)
+
+
+def _best(ids: Ids, scores: Matrix, k: int) -> tuple[Ids, Matrix]:
+    """Return the `k` best, highest score first, ties to the lower id."""
+    best = np.lexsort((ids, -scores))[:k]
+    return ids[best], scores[best]
+
+
+def _hits(ids: Ids, scores: Matrix) -> list[Hit]:
+    return [Hit(photo_id, score) for photo_id, score in zip(ids.tolist(), scores.tolist(), strict=True)]
+
+
+def _as_hits(found: list[tuple[Ids, Matrix]]) -> list[list[Hit]]:
+    return [_hits(ids, scores) for ids, scores in found]
+
+
+def _lengths(turned: Matrix) -> Matrix:
+    """Return the length of each row, shape (n, 1); 1 for zeros."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", turned, turned))[:, None]
+    return np.where(lengths == 0, np.float32(1), lengths)
 
 
 def _selector(among: PhotoSet) -> Any:

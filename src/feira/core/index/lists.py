@@ -23,6 +23,9 @@ class CodeLists:
 
     Args:
         count: how many lists.
+
+    Attributes:
+        sizes: how many photos are in each list.
     """
 
     def __init__(self, coding: ByteCoding, count: int) -> None:
@@ -41,6 +44,7 @@ class CodeLists:
         self._ivf.train(coding.corners())
         self._lists: Any = faiss.downcast_InvertedLists(self._ivf.invlists)  # type: ignore[arg-type]
         self._list_of = IdTable()
+        self.sizes = np.zeros(count, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._list_of)
@@ -52,10 +56,6 @@ class CodeLists:
     def ids(self) -> Ids:
         """Return every id, in no order."""
         return self._list_of.ids()
-
-    def sizes(self) -> NDArray[np.int64]:
-        """Return how many photos are in each list."""
-        return np.array([self._lists.list_size(number) for number in range(self.count)], dtype=np.int64)
 
     def memory_bytes(self) -> int:
         """Return what codes, ids and table take, spare room not counted."""
@@ -76,6 +76,7 @@ class CodeLists:
                 int(numbers[start]), end - start, faiss.swig_ptr(ids[start:end]), faiss.swig_ptr(codes[start:end])
             )
         self._list_of.put(ids, numbers)
+        self.sizes += np.bincount(numbers, minlength=self.count)
         self._ivf.ntotal = len(self._list_of)
 
     def drop(self, ids: Ids) -> None:
@@ -88,6 +89,7 @@ class CodeLists:
             movers = np.setdiff1d(np.arange(size, len(held)), places)
             held[holes], codes[holes] = held[movers], codes[movers]
             self._lists.resize(number, size)
+            self.sizes[number] = size
         self._list_of.discard(ids)
         self._ivf.ntotal = len(self._list_of)
 
