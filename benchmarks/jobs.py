@@ -81,6 +81,7 @@ def speed(asked: argparse.Namespace) -> int:
         report.ratio(f"{broker}: jobs/s, Feira / bare", statistics.median(ours.per_s) / statistics.median(bare.per_s))
         if before := found.get("before"):
             report.ratio(f"{broker}: p50, Feira / before", median_ms(ours.alone_s) / median_ms(before.alone_s))
+            report.ratio(f"{broker}: processor time, Feira / before", median_ms(ours.cpu_s) / median_ms(before.cpu_s))
             faster = [now / then for now, then in zip(ours.per_s, before.per_s, strict=True)]
             report.ratio(f"{broker}: jobs/s, Feira / before", statistics.median(faster))
         if broker == "embedded":
@@ -100,6 +101,7 @@ def speed_row(broker: str, who: str, found: Speed) -> dict[str, Any]:
         "jobs/s": round(statistics.median(found.per_s), 1),
         "least": round(min(found.per_s), 1),
         "most": round(max(found.per_s), 1),
+        "processor ms": median_ms(found.cpu_s),
         "idle worker, % of a core": round(100 * found.idle_share, 2),
     }
 

@@ -193,6 +193,11 @@ class Inside:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
     def call(self, function: str, **facts: Any) -> Any:
         """Run `module:function` there and return its answer; facts and answer travel as JSON.
 

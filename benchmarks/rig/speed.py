@@ -41,10 +41,18 @@ class Size:
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds of every round trip, jobs per second of every burst, and the share of a core that idling takes."""
+    """What was measured.
+
+    Attributes:
+        alone_s: seconds of every round trip.
+        per_s: jobs per second of every burst.
+        cpu_s: processor seconds per job, of every turn: those who ask and work, without servers.
+        idle_share: the share of a core that idling takes.
+    """
 
     alone_s: list[float]
     per_s: list[float]
+    cpu_s: list[float]
     idle_share: float
 
 
@@ -75,6 +83,10 @@ class _Party:
     asking: Inside
     trips: str
     worker: int
+
+    def cpu_s(self) -> float:
+        """Return the processor time that asking and working took so far, in seconds, without servers and the beat."""
+        return sum(map(cpu_s, [self.asking.pid, *family_of(self.worker)]))
 
 
 def _party(
@@ -110,17 +122,21 @@ def _bare(stack: ExitStack, shop: Shop, size: Size) -> _Party:
 
 def _take_turns(parties: dict[str, _Party], size: Size) -> dict[str, Speed]:
     found: dict[str, list[Trips]] = {name: [] for name in parties}
+    used: dict[str, list[float]] = {name: [] for name in parties}
     for party in parties.values():
         party.asking.call(party.trips, alone=WARM_UP, burst=0)
     for _round in range(size.rounds):
         for name, party in parties.items():
+            before = party.cpu_s()
             found[name].append(party.asking.call(party.trips, alone=size.alone, burst=size.burst))
+            used[name].append((party.cpu_s() - before) / (size.alone + size.burst))
     time.sleep(SETTLE_S)
     idle = _idle_shares({name: party.worker for name, party in parties.items()}, size.idle_s)
     return {
         name: Speed(
             alone_s=[seconds for each in trips for seconds in each["alone_s"]],
             per_s=[size.burst / each["burst_s"] for each in trips],
+            cpu_s=used[name],
             idle_share=idle[name],
         )
         for name, trips in found.items()

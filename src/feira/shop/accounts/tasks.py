@@ -13,7 +13,7 @@ EXPIRE = "accounts.expire_guests"
 
 
 @job(
-    EXPIRE,
+    "accounts.expire_guests",
     priority=Priority.WHENEVER,
     title=_("Expire guests"),
     describes=_("Deletes sessions that have ended, and with them what the shop remembered of guests."),

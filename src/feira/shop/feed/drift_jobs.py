@@ -18,7 +18,7 @@ REFRESH: Final = "feed.refresh_drifted_neighbours"
 
 
 @job(
-    REFRESH,
+    "feed.refresh_drifted_neighbours",
     queue="inference",
     priority=Priority.WHENEVER,
     max_attempts=20,
