@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from feira.cli import train_align, train_bridge, train_words
+from feira.cli import train_align, train_bridge, train_classifier, train_words
 from feira.cli.console import Advance, progress, say
 from feira.cli.training_extra import need_torch
 
@@ -89,3 +89,4 @@ def encoder(
 app.command(epilog=f"Example: {train_words.EXAMPLE}")(train_words.words)
 app.command(epilog=f"Example: {train_bridge.EXAMPLE}")(train_bridge.bridge)
 app.command(epilog=f"Example: {train_align.EXAMPLE}")(train_align.align)
+app.command(epilog=f"Example: {train_classifier.EXAMPLE}")(train_classifier.classifier)

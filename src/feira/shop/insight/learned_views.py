@@ -15,6 +15,7 @@ from feira.core.errors import Refused
 from feira.shop.accounts.requests import SignedInRequest
 from feira.shop.insight.access import DECIDE, SEE_LEARNED, may_decide, staff_with
 from feira.shop.insight.charts import Interval, interval
+from feira.shop.insight.heads_report import heads_told
 from feira.shop.insight.tasks import KIND as TRAIN_RANKER
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.selectors import unfinished_of_kind
@@ -40,6 +41,16 @@ class Told:
     losses: int
     ties: int
     chart: Interval | None
+
+    @property
+    def before_percent(self) -> float | None:
+        """A share before as a percentage."""
+        return None if self.before is None else 100 * self.before
+
+    @property
+    def after_percent(self) -> float | None:
+        """A share after as a percentage."""
+        return None if self.after is None else 100 * self.after
 
 
 @require_safe
@@ -75,6 +86,7 @@ def learned_part(request: SignedInRequest, part_id: int) -> HttpResponse:
         "compared_with": row.report.get("compared_with", ""),
         "weights": [(name, weights[0].get(name), value) for name, value in weights[1].items()] if all(weights) else [],
         "per_query": row.report.get("per_query", []),
+        "heads": heads_told(row.report),
         "made_from": sorted(row.made_from.items()),
         "decisions": decisions_about(row),
         "version_before": before,

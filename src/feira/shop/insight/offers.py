@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from feira.shop.insight import segment_offers  # noqa: F401 - offers its own, by being there
+from feira.shop.insight import classifier_offers, segment_offers  # noqa: F401 - offer their own, by being there
 from feira.shop.insight.access import DECIDE
 from feira.shop.insight.tasks import KIND
 from feira.shop.jobs import services as jobs

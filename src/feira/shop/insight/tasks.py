@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from feira.shop.insight import segment_jobs  # noqa: F401 - its jobs, by being there
+from feira.shop.insight import classifier_jobs, segment_jobs  # noqa: F401 - their jobs, by being there
 from feira.shop.insight.ranker_training import train_ranker as train
 from feira.shop.jobs import services as jobs
 from feira.shop.jobs.periodic import periodic
