@@ -114,7 +114,7 @@ def loading_of(request: DatasetRequest, snapshot: Snapshot) -> list[Loading]:
 
 def noting_of(request: DatasetRequest) -> str:
     """Return how training, wherever it runs, writes down what came of a data set."""
-    return f'shop.datasets.get({request.pk}).note_training("my-model-1", note="top-1 0.91")'
+    return f'dataset = shop.datasets.get({request.pk})\ndataset.note_training("my-model-1")'
 
 
 def _by_format(snapshot: Snapshot) -> Iterator[Loading]:

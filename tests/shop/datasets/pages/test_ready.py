@@ -13,6 +13,8 @@ from feira.shop.datasets import services
 from feira.shop.datasets.asked import asked_from_json
 from feira.shop.datasets.models import DatasetRequest, Snapshot
 from feira.shop.jobs import services as jobs
+from feira.shop.jobs.models import Job, State
+from feira.shop.jobs.running import run
 from feira.shop.listings.models import Listing
 from tests.factories import make_listing
 
@@ -137,3 +139,45 @@ def test_what_was_asked_for_can_be_asked_for_again(shoes: DatasetRequest, pages:
     assert json.loads(form["recipe_json"].value())["variants"] == 2
     assert form["split_by"].value() == "hash"
     assert form["formats"].value() == ["folder", "imagefolder"]
+
+
+def test_a_part_that_nothing_fell_to_is_shown_and_told(analyst: Account, pages: Client) -> None:
+    for number in range(3):
+        make_listing(title=f"Shoes {number}")
+    ratios = {"train": 0.4, "validation": 0.3, "tuning": 0.1, "late": 0.1, "test": 0.1}
+    wish = {"image": WISH["image"], "split": {"by": "hash", "ratios": ratios}}
+    found = services.ask_for_dataset(asked_from_json(wish), by=analyst)
+    jobs.run_until_idle()
+    answer = pages.get(f"/datasets/{found.pk}/")
+    # Three listings cannot fill five parts; all are there, in the order of the request.
+    assert [each.label for each in answer.context["splits"]] == list(ratios)
+    assert 0 in [each.count for each in answer.context["splits"]]
+    assert "A part is empty" in answer.text
+
+
+def test_what_was_never_begun_is_not_blamed(analyst: Account, pages: Client) -> None:
+    make_listing()
+    found = services.ask_for_dataset(asked_from_json({}), by=analyst)
+    assert found.resolve_job is not None
+    assert run(found.resolve_job.pk) == State.SUCCEEDED
+    found.refresh_from_db()
+    assert found.snapshot is not None
+    assert found.snapshot.render_job is not None
+    jobs.cancel(found.snapshot.render_job)
+    jobs.run_until_idle()
+    finish = Job.objects.get(kind="datasets.finish")
+    assert "which was cancelled" in finish.error
+    answer = pages.get(f"/datasets/{found.pk}/")
+    assert [each.state_text for each in answer.context["steps"]][1:] == ["stopped", "not begun"]
+    assert finish.error not in answer.text
+
+
+def test_an_empty_lineage_tells_how_to_fill_it(shoes: DatasetRequest, pages: Client) -> None:
+    shown = pages.get(f"/datasets/{shoes.pk}/").text
+    assert f"dataset = shop.datasets.get({shoes.pk})" in shown
+    assert "note_training" in shown
+    assert shoes.snapshot is not None
+    services.note_trained(shoes.snapshot, model="shoe-model-3", note="top-1 0.91")
+    after = pages.get(f"/datasets/{shoes.pk}/").text
+    assert "shoe-model-3" in after
+    assert "note_training" not in after
