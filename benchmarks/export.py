@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from rig.fetching import Fetched, fetch
+from rig.fetching import Fetched, fetch, first_byte, size_of
 from rig.peak import Peak
 from rig.processes import cpu_s, family_of
 from rig.report import Report, tell
@@ -29,7 +29,7 @@ from feira.cli.up import FEIRA, free_ports
 
 LABEL_STUDIO_PER_S = 210
 TERMS: dict[str, Any] = {"encoder": "descriptors", "web_workers": 1, "trusted_proxies": 1}
-PARTS = ("archive", "records", "memory")
+PARTS = ("archive", "first-byte", "records", "memory")
 LOOK_S = 5.0
 START_S = 90.0
 TINY, USUAL = (48, 64), (400, 533)
@@ -53,7 +53,11 @@ def main() -> None:
     report = Report("export", as_json=asked.json, **facts)
     with Shop(**TERMS) as empty:
         empty.migrate()
-        for parts, measure in ((("archive",), measure_archive), (("records", "memory"), measure_many)):
+        for parts, measure in (
+            (("archive",), measure_archive),
+            (("first-byte",), measure_first_byte),
+            (("records", "memory"), measure_many),
+        ):
             if set(parts) & set(asked.only):
                 with ExitStack() as stack:
                     measure(report, open_shop(stack, empty), asked)
@@ -66,6 +70,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--listings", type=int, default=50_000, help="records as JSON Lines [50000]")
     parser.add_argument("--photos", type=int, default=5_000, help="photos as an archive [5000]")
     parser.add_argument("--sizes", type=int, nargs=2, default=[10_000, 100_000], help="of memory [10000 100000]")
+    parser.add_argument("--files", type=int, nargs=2, default=[5_000, 100_000], help="of archives begun [5000 100000]")
     parser.add_argument("--rounds", type=int, default=3, help="times that each takes its turn [3]")
     parser.add_argument("--only", choices=PARTS, action="append", help="which part; may be repeated [all]")
     parser.add_argument("--quick", action="store_true", help="only see that it works: some dozens of each")
@@ -74,6 +79,7 @@ def arguments() -> argparse.Namespace:
     asked.only = asked.only or list(PARTS)
     if asked.quick:
         asked.listings, asked.photos, asked.sizes, asked.rounds = 60, 20, [20, 40], 1
+        asked.files = [50, 100]
     return asked
 
 
@@ -186,6 +192,28 @@ def measure_archive(report: Report, shop: Open, asked: argparse.Namespace) -> No
         ],
     )
     report.ratio("images/s, zip / shutil.copy", per_s / plain_per_s)
+
+
+def measure_first_byte(report: Report, shop: Open, asked: argparse.Namespace) -> None:
+    """Begin archives of few and of many files, at their first byte and shortly before their end."""
+    rows = []
+    for count in asked.files:
+        tell(f"writing {count} files of a data set down")
+        dataset_id = shop.inside.call("rig.exporting:many_files", count=count)
+        for archive in ("zip", "tar"):
+            address = shop.address + shop.inside.call("rig.exporting:link", dataset_id=dataset_id, archive=archive)
+            end = size_of(address) - 1_000
+            found = [(first_byte(address), first_byte(address, start=end)) for _ in range(asked.rounds)]
+            begun, gone_on = (round(1000 * statistics.median(each)) for each in zip(*found, strict=True))
+            rows.append(
+                {"files": count, "archive": archive, "first byte ms": begun, "first byte of the end ms": gone_on}
+            )
+            tell(str(rows[-1]))
+    report.table("Archives begun and gone on with", rows)
+    for few, many in zip(rows[:2], rows[2:], strict=True):
+        for what in ("first byte", "first byte of the end"):
+            ratio = many[f"{what} ms"] / max(few[f"{what} ms"], 1)
+            report.ratio(f"{what} of a {many['archive']}, {many['files']} / {few['files']} files", ratio)
 
 
 def export(shop: Open, photos: int) -> tuple[dict[str, Any], int]:

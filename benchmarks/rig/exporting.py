@@ -1,9 +1,11 @@
 """Listings with real photos, data sets of them, and the same by plain loops: seen from inside the shop."""
 
+import hashlib
 import io
 import json
 import shutil
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ from feira.core.types import Pixels
 from feira.settings import load_settings
 from feira.shop.accounts.models import Account
 from feira.shop.accounts.services import issue_token
+from feira.shop.datasets.archives import plan_archives
 from feira.shop.datasets.asked import asked_from_json
+from feira.shop.datasets.blobs import snapshot_store
 from feira.shop.datasets.links import download_link
-from feira.shop.datasets.models import DatasetRequest
+from feira.shop.datasets.models import DatasetRequest, Snapshot, SnapshotFile
 from feira.shop.datasets.selectors import files_of
 from feira.shop.datasets.services import ask_for_dataset
 from feira.shop.insight.teams import ML_TEAM
@@ -33,6 +37,7 @@ from feira.shop.photos.models import Photo
 from rig.catalogue import ground_of_shop, made_up_listing, made_up_photo
 
 LISTINGS_AT_ONCE = 2_000
+FILES_AT_ONCE = 2_000
 DRAWN, PATCH = 20, 16
 
 
@@ -75,10 +80,32 @@ def follow(dataset_id: int, seconds: float) -> str:
     return ""
 
 
-def link(dataset_id: int) -> str:
-    """Return the path of an address from which the data set may be fetched as a zip."""
+def many_files(count: int) -> int:
+    """Write a finished data set of so many small files down, all of the same bytes; return its number."""
+    content = b"a photo of a few bytes"
+    snapshot = Snapshot.objects.create(
+        content_hash=hashlib.sha256(str(count).encode()).hexdigest(),
+        state=Snapshot.State.READY,
+        identity={"request": asked_from_json({}).to_json()},
+        folder=f"many{count}",
+        manifest_sha256="0" * 64,
+        byte_size=count * len(content),
+    )
+    digest = snapshot_store(snapshot.folder).put(content)
+    facts = {"snapshot": snapshot, "sha256": digest, "byte_size": len(content), "crc32": zlib.crc32(content)}
+    for start in range(0, count, FILES_AT_ONCE):
+        numbers = range(start, min(start + FILES_AT_ONCE, count))
+        SnapshotFile.objects.bulk_create(
+            SnapshotFile(path=f"images/{number % 100:02}/{number:032x}.jpg", **facts) for number in numbers
+        )
+    plan_archives(snapshot)
+    return DatasetRequest.objects.create(snapshot=snapshot, asked=asked_from_json({}).to_json()).pk
+
+
+def link(dataset_id: int, archive: str = "zip") -> str:
+    """Return the path of an address from which the data set may be fetched as one archive."""
     account = Account.objects.get(email="ana@example.com")
-    whole = download_link(DatasetRequest.objects.get(pk=dataset_id), by=account).url
+    whole = download_link(DatasetRequest.objects.get(pk=dataset_id), by=account, archive=archive).url
     return whole.removeprefix(load_settings().public_url.rstrip("/"))
 
 

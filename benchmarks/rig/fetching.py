@@ -33,3 +33,24 @@ def fetch(address: str, *, token: str = "") -> Fetched:
             size += len(chunk)
             lines += chunk.count(b"\n")
     return Fetched(first, time.perf_counter() - began, size, lines)
+
+
+def first_byte(address: str, *, start: int = 0) -> float:
+    """Return how many seconds pass until the first byte of a stream, or of its part from byte `start` on, is here.
+
+    Raises:
+        httpx.HTTPStatusError: it was refused.
+    """
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    began = time.perf_counter()
+    with httpx.stream("GET", address, headers=headers, timeout=PATIENCE_S) as answer:
+        answer.raise_for_status()
+        next(answer.iter_raw(1))
+        return time.perf_counter() - began
+
+
+def size_of(address: str) -> int:
+    """Return how many bytes a stream says that it has."""
+    with httpx.stream("GET", address, timeout=PATIENCE_S) as answer:
+        answer.raise_for_status()
+        return int(answer.headers["Content-Length"])
