@@ -109,8 +109,8 @@ def alike_from(sample: Matrix) -> float:
 def find_interests(rows: Matrix, weights: Weights, *, most: int, alike: float) -> Interests:
     """Return at most `most` interests of somebody with these signs.
 
-    The same signs in the same order give the same interests; of more than `MOST_SIGNS` the heaviest count. Time grows
-    with the square of their number, and is some milliseconds.
+    The same signs in the same order give the same interests. Of more than `MOST_SIGNS` the heaviest count: who has very
+    many would wait, for each joining looks at all pairs that are left.
 
     Args:
         rows: shape (n, dim), float32, unit length: what the signs look like.
