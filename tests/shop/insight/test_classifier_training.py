@@ -12,6 +12,8 @@ from django.utils import timezone
 from feira.core.errors import EngineUnavailable
 from feira.core.learning.head_fit import heads_in
 from feira.shop.accounts.models import Seller
+from feira.shop.datasets.models import Snapshot, SnapshotRow
+from feira.shop.datasets.selectors import lineage_of
 from feira.shop.insight.classifier_jobs import KIND, submit, teach_classifier_when_grown
 from feira.shop.insight.classifier_training import UnknownHead, is_due, train_classifier
 from feira.shop.insight.head_teaching import is_held_out
@@ -212,6 +214,41 @@ def test_cancelling_ends_a_run_and_leaves_nothing(work_done: WorkDone) -> None:
     jobs.run_until_idle()
     assert Job.objects.get(pk=asked.pk).state == State.CANCELLED
     assert not LearnedPart.objects.exists()
+
+
+def test_what_a_data_set_taught_stands_in_its_lineage(work_done: WorkDone) -> None:
+    listings = fill({"Mugs": RED, "Hats": BLUE})
+    work_done()
+    snapshot = Snapshot.objects.create(content_hash="ab" * 32, state=Snapshot.State.BUILDING)
+    SnapshotRow.objects.bulk_create(
+        SnapshotRow(
+            snapshot=snapshot,
+            position=number,
+            key=f"{number:04}",
+            listing_id=listing.pk,
+            photo_id=listing.cover_id or 0,
+            facts={"category": listing.category.path, "attributes": {}, "tags": []},
+        )
+        for number, listing in enumerate(listings)
+    )
+    # Learned from what was said when the data set was made, whatever the catalogue says now.
+    Listing.objects.update(category=make_category("Other"))
+    asked = submit(snapshot=snapshot)
+    jobs.run_until_idle()
+    assert Job.objects.get(pk=asked.pk).state == State.SUCCEEDED
+    (noted,) = lineage_of(snapshot)
+    assert noted.learned is not None
+    assert (noted.learned.part, noted.learned.state) == ("heads", LearnedPart.State.LIVE)
+    assert noted.model == f"heads 1 of {noted.learned.about}"
+    assert noted.learned.made_from["source"] == f"data set {'ab' * 6}"
+    told = noted.learned.report["heads"]["category"]
+    assert {entry["name"] for entry in told["classes_told"]} == {"mugs", "hats"}
+
+    gone = submit(snapshot=snapshot)
+    snapshot.delete()
+    jobs.run_until_idle()
+    ended = Job.objects.get(pk=gone.pk)
+    assert (ended.state, "data set is gone" in ended.error) == (State.FAILED, True)
 
 
 def test_it_is_asked_for_by_itself_when_photos_or_corrections_came(work_done: WorkDone) -> None:
