@@ -3,7 +3,7 @@
 Every query is grouped by the database and streamed; a row is found by bisection in the sorted numbers of accounts.
 Results that somebody opened are kept under a keyed hash of the account, which is made here for each customer and never
 stored. What medians and shares need, one record per liked or opened listing, goes through temporary files by ranges of
-customers, so that memory holds one range at a time besides the table itself, 52 bytes a customer.
+customers, so that memory holds one range at a time besides the table and the keys to it, some hundred bytes a customer.
 """
 
 from collections.abc import Callable, Iterable, Iterator
