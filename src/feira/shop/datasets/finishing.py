@@ -77,6 +77,8 @@ class Finishing:
                 self._job.check()
                 self._write(list(together))
         self._job.items.require_done()
+        # Before the transaction: a walk over every file would hold up whoever else writes.
+        plan_archives(self._snapshot)
         with self._job.committing() as result:
             result.update(self._end())
 
@@ -126,7 +128,6 @@ class Finishing:
         digests = list(manifests.values_list("sha256", flat=True))
         one = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
         total = snapshot.files.aggregate(total=Sum("byte_size"))["total"] or 0
-        plan_archives(snapshot)
         Snapshot.objects.filter(pk=snapshot.pk).update(
             state=Snapshot.State.READY,
             ready_at=timezone.now(),
