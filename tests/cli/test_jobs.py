@@ -63,6 +63,7 @@ def test_jobs_are_listed_as_data_by_what_one_looks_for(call: Call) -> None:
     assert listed() == [own.pk, old.pk]
     assert listed("--state", "succeeded") == [old.pk]
     assert listed("--kind", "tests.nothing") == []
+    assert "no such job" in call(command.app, "list", "--kind", "tests.nothing").err
     assert listed("--by", "ANA@example.org") == [own.pk]
     assert listed("--since", "24h") == listed("--since", f"{timezone.now() - timedelta(days=1):%Y-%m-%d}") == [own.pk]
     assert listed("--limit", "1") == [own.pk]

@@ -62,8 +62,10 @@ def list_jobs(
     found = list(ledger.wanted_jobs(Job.objects.order_by("-pk"), wanted)[:limit])
     if json:
         show_json(JobSerializer(found, many=True).data)
-    else:
+    elif found:
         show_table([row_of(job) for job in found])
+    else:
+        say("There is no such job.")
 
 
 @app.command(epilog="Examples: [bold]feira jobs show 17 --watch[/], [bold]feira jobs show 17 --json[/].")
