@@ -196,3 +196,14 @@ def test_a_search_is_saved_where_it_was_made_and_waits_in_the_account(visit: Vis
     expect(page.get_by_role("link", name="juniper", exact=True)).to_be_visible()
     page.get_by_role("button", name="Give up juniper").click()
     expect(page.get_by_text("No searches saved yet")).to_be_visible()
+
+
+def test_a_heart_among_results_changes_nothing_but_itself(visit: Visitors) -> None:
+    page = visit("/search/?q=juniper", signed_in=True)
+    before = titles_of(page)
+    assert len(before) > 1
+    heart = page.get_by_role("button", name=f"Save {before[0]}", exact=True).first
+    for pressed in ("true", "false"):
+        heart.click()
+        expect(heart).to_have_attribute("aria-pressed", pressed)
+        assert titles_of(page) == before
