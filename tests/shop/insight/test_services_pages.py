@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from feira.shop.accounts.models import Account
-from feira.shop.insight.services_shown import duration_text, title_of
+from feira.shop.insight.services_shown import duration_text, facts_of, title_of
 from feira.shop.insight.teams import ML_TEAM
 from feira.shop.jobs import services
 from feira.shop.jobs.ledger import throughput
@@ -312,3 +312,8 @@ def test_every_kind_of_the_shop_is_called_something_that_can_be_read_in_portugue
     assert len(set(english.values())) == len(names)
     with override("pt"):
         assert [name for name in names if title_of(name) == english[name]] == []
+
+
+def test_what_a_job_tells_is_said_for_people() -> None:
+    told = facts_of({"before": 0.9624624, "heads": [], "serves": True, "version": None, "counts": {"a": 1}})
+    assert told == [("before", "0.9625"), ("heads", "–"), ("serves", "yes"), ("counts", '{"a": 1}')]

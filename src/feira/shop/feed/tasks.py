@@ -208,7 +208,7 @@ def _choose_settings(job: RunningJob) -> None:
     trained = train_taste(progress=lambda _done, _total: job.check())
     with job.committing_items([SETTINGS]) as results:
         results[SETTINGS] = keep_trained(trained)
-    job.log(str(results[SETTINGS]))
+    job.log(results[SETTINGS]["reason"])
 
 
 def _refresh(job: RunningJob) -> dict[str, int]:

@@ -130,6 +130,10 @@ def facts_of(result: Any) -> list[tuple[str, str]]:
 def _told(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if value in ([], {}, ""):
+        return "–"
+    if isinstance(value, float):
+        value = round(value, 4)
     if isinstance(value, list | dict):
         value = json.dumps(value, ensure_ascii=False)
     return Truncator(str(value)).chars(MOST_TOLD)
