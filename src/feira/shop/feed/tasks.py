@@ -207,8 +207,8 @@ def _is_its_turn(encoder_id: str) -> bool:
 def _choose_settings(job: RunningJob) -> None:
     trained = train_taste(progress=lambda _done, _total: job.check())
     with job.committing_items([SETTINGS]) as results:
-        results[SETTINGS] = keep_trained(trained)
-    job.log(results[SETTINGS]["reason"])
+        results[SETTINGS] = kept = keep_trained(trained)
+    job.log(kept["reason"])
 
 
 def _refresh(job: RunningJob) -> dict[str, int]:
