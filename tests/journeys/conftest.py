@@ -1,6 +1,7 @@
 """One running shop per test process, one browser per module, and pages that are watched."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,10 +59,9 @@ class OpenShop:
         return next(item for item in self.items if item.title.startswith(name) and category in item.category)
 
 
-@pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
-    """Start the shop and fill it."""
-    folder = tmp_path_factory.mktemp("journeys")
+@contextmanager
+def opened_shop(folder: Path) -> Iterator[OpenShop]:
+    """Start a shop and fill it; stopped in the end."""
     source, items = write_catalogue(folder)
     running = RunningShop(folder / "shop")
     try:
@@ -70,6 +70,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
         yield OpenShop(running, items)
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
+    """The shop of all stories that leave the others as they were."""
+    with opened_shop(tmp_path_factory.mktemp("journeys")) as shop:
+        yield shop
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def test_sign_up_profile_sign_out_and_a_forgotten_password(visit: Visitors, shop
     page.locator("#account-menu").get_by_role("link", name="Profile").click()
     page.get_by_label("Name shown to others").fill("Beatriz")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
     page.get_by_role("button", name="Your account").click()
     expect(page.locator("#account-menu .menu__title")).to_have_text("Beatriz")
     page.locator("#account-menu").get_by_role("button", name="Sign out").click()

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.journeys.conftest import PASSWORD, OpenShop, Visitors, sign_in
+from tests.journeys.conftest import PASSWORD, OpenShop, Visitors, opened_shop, sign_in
 from tests.journeys.test_page_quality import SERIOUS, THEMES
 
 ANALYST = "analyst@example.org"
@@ -43,6 +44,13 @@ def plant(shop: OpenShop) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
+    """A shop apart: customers are counted here, and those of other stories would be, too."""
+    with opened_shop(tmp_path_factory.mktemp("segments")) as shop:
+        yield shop
 
 
 @pytest.fixture(scope="module")

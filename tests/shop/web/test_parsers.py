@@ -48,10 +48,16 @@ def test_json_of_the_deepest_kind_is_still_read(api: APIClient) -> None:
     [
         r'{"feedback": [{"query": "cat", "positive": ["\ud800"]}]}',
         r'{"feedback": [{"query": "cat \udc00", "positive": ["park-cat"]}]}',
-        r'{"feedback": [], "\ud83d": 1}',
     ],
 )
-def test_half_a_character_is_refused_as_no_database_takes_it(api: APIClient, body: str) -> None:
+def test_half_a_character_is_refused_beside_its_field_as_no_database_takes_it(api: APIClient, body: str) -> None:
+    answer = api.post(FEEDBACK, body, content_type="application/json")
+    assert answer.status_code == 400
+    assert "surrogate" in answer.json()["errors"]["feedback"][0]
+
+
+@pytest.mark.parametrize("body", [r'{"feedback": [], "\ud83d": 1}', r'{"\ud83d": "\ud83d"}', r'["\ud83d"]'])
+def test_half_a_character_that_stands_in_no_field_is_refused_as_well(api: APIClient, body: str) -> None:
     answer = api.post(FEEDBACK, body, content_type="application/json")
     assert answer.status_code == 400
     assert "surrogate" in answer.json()["detail"]

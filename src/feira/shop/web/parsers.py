@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import JSONParser
 
 DEEPEST = 32
@@ -22,6 +22,7 @@ class BoundedJsonParser(JSONParser):
         Raises:
             ParseError: it is no JSON, has more than `DEEPEST` levels, or holds half a character: a lone surrogate,
                 which JSON can write and UTF-8 cannot.
+            ValidationError: half a character stands in a field, which it names.
         """
         try:
             value = super().parse(stream, media_type, parser_context)
@@ -29,11 +30,21 @@ class BoundedJsonParser(JSONParser):
             raise _too_deep() from error
         if _is_deeper_than(DEEPEST, value):
             raise _too_deep()
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise ParseError(_("A text holds half a character (a lone surrogate). Send whole characters.")) from error
+        if not _is_whole(value):
+            problem = _("A text holds half a character (a lone surrogate). Send whole characters.")
+            fields = value.items() if isinstance(value, dict) else ()
+            wrong = {name: [problem] for name, held in fields if _is_whole(name) and not _is_whole(held)}
+            raise ValidationError(wrong) if wrong else ParseError(problem)
         return value
+
+
+def _is_whole(value: Any) -> bool:
+    """Tell whether every text in a value is one that UTF-8 can write."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _too_deep() -> ParseError:
