@@ -1,4 +1,4 @@
-"""Staff find out who their customers are: the empty page leads to the service, its job to the segments."""
+"""Staff find out who their customers are: the service's job leads to the segments."""
 
 import os
 import subprocess
@@ -103,18 +103,6 @@ def complaints_about(page: Page) -> list[str]:
                     nodes = "; ".join(node["html"][:160] for node in violation["nodes"][:3])
                     found.append(f"{theme} {width}: {violation['id']} ({violation['help']}): {nodes}")
     return found
-
-
-def test_the_empty_page_says_what_to_do_and_too_few_customers_are_refused_in_words(
-    page: Page, visit: Visitors, shop: OpenShop
-) -> None:
-    page.goto(SEGMENTS)
-    expect(page.locator(".empty__title")).to_have_text("Nobody has looked who your customers are")
-    assert not complaints_about(page)
-    visit.witness_of(page)._expected.append("status of 422")
-    page.get_by_role("link", name="Run the service").click()
-    page.get_by_role("button", name="Start").click()
-    expect(page.locator(".notice--error")).to_contain_text("30 customers are needed")
 
 
 def test_who_the_customers_are_is_found_named_and_looked_at(page: Page, planted: bool) -> None:
