@@ -5,7 +5,6 @@ from copy import copy
 from datetime import timedelta
 from decimal import Decimal
 
-import numpy as np
 import pytest
 from django.utils import timezone
 
@@ -164,15 +163,12 @@ def test_the_same_photos_teach_the_same_and_a_version_that_is_not_better_does_no
     assert heads_version() == 1
 
 
-def test_labels_drawn_by_lot_teach_nothing_that_serves(work_done: WorkDone) -> None:
-    listings = fill({"Mugs": RED, "Hats": BLUE})
-    rng = np.random.default_rng(2)
-    for listing, category in zip(listings, rng.permutation([one.category_id for one in listings]), strict=True):
-        Listing.objects.filter(pk=listing.pk).update(category_id=int(category))
+def test_categories_that_look_the_same_are_not_told_apart(work_done: WorkDone) -> None:
+    fill({"Mugs": RED, "Hats": RED})
     work_done()
-    trained = train_classifier()
-    told = trained.heads["category"]
-    assert "problem" in told or told["after"] - told["before"] < 0.35
+    told = train_classifier().heads["category"]
+    # Each photo is shown by as many mugs as hats, so whoever goes by what was learned is right half the time or less.
+    assert "problem" in told or told["after"] <= 0.7
 
 
 def test_attributes_teach_heads_of_their_own_beside_what_was_taught_before(work_done: WorkDone) -> None:
