@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -585,3 +586,14 @@ def test_a_lost_lease_says_so() -> None:
     with pytest.raises(LeaseLost) as caught:
         leases.renew(lease)
     assert caught.value.facts == {"job_id": submitted.pk}
+
+
+def test_who_waited_for_a_turn_takes_what_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    register()
+    submitted = services.submit("tests.work")
+    before_the_wait = iter([submitted.run_after - timedelta(seconds=1)])
+    clock = SimpleNamespace(now=lambda: next(before_the_wait, timezone.now()))
+    monkeypatch.setattr(leases, "timezone", clock)
+    taken = leases.claim_first(submitted.pk)
+    assert taken is not None
+    assert taken[0].job_id == submitted.pk

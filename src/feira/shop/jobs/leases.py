@@ -60,6 +60,10 @@ def claim_first(job_id: int) -> tuple[Claimed, Lease] | None:
     token = token_hex(16)
     claimed = statements.claim_first(job_id, token=token, owner=this_process(), now=timezone.now())
     if claimed is None:
+        # It may have waited for its turn to write, while a newer message took the job that this one was about. What
+        # that newer message was about is left, but was not due at the moment before the wait.
+        claimed = statements.claim_first(job_id, token=token, owner=this_process(), now=timezone.now())
+    if claimed is None:
         return None
     seconds = unusual_leases().get(claimed.kind, USUAL_LEASE_S)
     return claimed, Lease(claimed.job_id, token, claimed.attempt, claimed.max_attempts, seconds)
